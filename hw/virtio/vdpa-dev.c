@@ -1,0 +1,360 @@
+/*
+ * vhost-vdpa-device: any virtio device that the host's vDPA framework offers
+ *
+ * The device takes its identity from /dev/vhost-vdpa-N and shows it to the
+ * guest; nothing here depends on its type.  Data does not pass through: rings,
+ * kicks and interrupts are connected to the backend when the driver starts.
+ * How the device looks on a bus is its proxy's job (vdpa-dev-pci.c).
+ *
+ * Copyright (c) 2026 vdpa-dev developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/qdev-properties.h"
+#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/virtio-bus.h"
+#include "migration/blocker.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "standard-headers/linux/virtio_ids.h"
+#include "sysemu/sysemu.h"
+#include "trace.h"
+
+/* The config space of virtio-mmio: 0x100 to the end of its 0x200 bytes */
+#define VDPA_DEV_SMALLEST_CONFIG_WINDOW 0x100
+
+/* Bits of the device type: virtio specification, section 2.2 */
+#define VDPA_DEV_TYPE_FEATURES (MAKE_64BIT_MASK(0, 24) | \
+                                MAKE_64BIT_MASK(50, 14))
+
+/* Bits 24 to 49 that are served here and that a property may switch off */
+#define VDPA_DEV_PROPERTY_FEATURES (BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) | \
+                                    BIT_ULL(VIRTIO_F_ANY_LAYOUT) | \
+                                    BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
+                                    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | \
+                                    BIT_ULL(VIRTIO_F_VERSION_1) | \
+                                    BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
+                                    BIT_ULL(VIRTIO_F_RING_PACKED) | \
+                                    BIT_ULL(VIRTIO_F_IN_ORDER))
+
+static uint64_t vdpa_dev_get_features(VirtIODevice *vdev, uint64_t requested,
+                                      Error **errp)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+
+    return v->hdev.features & (VDPA_DEV_TYPE_FEATURES |
+                               BIT_ULL(VIRTIO_F_ORDER_PLATFORM) |
+                               (VDPA_DEV_PROPERTY_FEATURES & requested));
+}
+
+/*
+ * A legacy driver cannot be shown DEVICE_NEEDS_RESET, and before the features
+ * are set it is not known which kind of driver there is.
+ */
+static void vdpa_dev_show_failure(VhostVdpaDevice *v, uint64_t features,
+                                  uint8_t status)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(v);
+
+    if (!v->failed) {
+        return;
+    }
+    if (virtio_has_feature(features, VIRTIO_F_VERSION_1)) {
+        if (!(vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
+            vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+            virtio_notify_config(vdev);
+        }
+    } else if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
+        vdev->broken = true;
+    }
+}
+
+void vdpa_dev_fail(VhostVdpaDevice *v, Error *err)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(v);
+
+    if (v->failed) {
+        error_free(err);
+        return;
+    }
+    trace_vdpa_dev_fail(v->name, error_get_pretty(err));
+    error_report_err(err);
+    v->failed = true;
+    vdpa_dev_show_failure(v, vdev->guest_features, vdev->status);
+}
+
+static void vdpa_dev_set_features(VirtIODevice *vdev, uint64_t features)
+{
+    vdpa_dev_show_failure(VHOST_VDPA_DEVICE(vdev), features, vdev->status);
+}
+
+static bool vdpa_dev_can_suspend(VhostVdpaDevice *v)
+{
+    return v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND);
+}
+
+static void vdpa_dev_warn_running(VhostVdpaDevice *v)
+{
+    if (!v->warned_running) {
+        v->warned_running = true;
+        warn_report("%s: the host device cannot be suspended: it keeps "
+                    "running and may write guest memory", v->name);
+    }
+}
+
+static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+    bool driver_ok = status & VIRTIO_CONFIG_S_DRIVER_OK;
+    bool should_start = virtio_device_should_start(vdev, status);
+    Error *err = NULL;
+
+    if (should_start && !v->started && !v->failed) {
+        if (!vdpa_dev_start(v, status, &err)) {
+            error_prepend(&err, "cannot start: ");
+            vdpa_dev_fail(v, err);
+        }
+    } else if (!should_start && v->started) {
+        if (driver_ok && !vdpa_dev_can_suspend(v)) {
+            vdpa_dev_warn_running(v);
+        } else if (!vdpa_dev_stop(v, status != 0, &err)) {
+            error_prepend(&err, "cannot stop: ");
+            vdpa_dev_fail(v, err);
+        }
+    }
+    vdpa_dev_show_failure(v, vdev->guest_features, status);
+}
+
+static void vdpa_dev_reset(VirtIODevice *vdev)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+
+    trace_vdpa_dev_reset(v->name);
+    v->failed = false;
+    v->set_config_failed = false;
+}
+
+/* A kick that reaches QEMU: only a legacy driver kicks before DRIVER_OK */
+static void vdpa_dev_handle_output(VirtIODevice *vdev, VirtQueue *vq)
+{
+    if (vdev->start_on_kick) {
+        vdpa_dev_driver_status(vdev,
+                               vdev->status | VIRTIO_CONFIG_S_DRIVER_OK);
+    }
+}
+
+static struct vhost_dev *vdpa_dev_get_vhost(VirtIODevice *vdev)
+{
+    return &VHOST_VDPA_DEVICE(vdev)->hdev;
+}
+
+/* The suffixes that firmware knows, by virtio device id */
+static const char *vdpa_dev_boot_suffix(uint32_t device_id)
+{
+    switch (device_id) {
+    case VIRTIO_ID_NET:
+        return "/ethernet-phy@0";
+    case VIRTIO_ID_BLOCK:
+        return "/disk@0,0";
+    case VIRTIO_ID_FS:
+        return "/filesystem@0";
+    default:
+        return NULL;
+    }
+}
+
+/*
+ * The property's setter has put the device into the boot order, before it was
+ * known what the device is.
+ */
+static bool vdpa_dev_set_boot_path(VhostVdpaDevice *v, Error **errp)
+{
+    DeviceState *dev = DEVICE(v);
+    const char *suffix = vdpa_dev_boot_suffix(v->device_id);
+
+    if (v->bootindex < 0) {
+        return true;
+    }
+    if (!suffix) {
+        error_setg(errp, "%s: bootindex: firmware cannot boot from a virtio "
+                   "device with id %" PRIu32, v->name, v->device_id);
+        return false;
+    }
+    del_boot_device_path(dev, NULL);
+    pstrcpy(v->boot_suffix, sizeof(v->boot_suffix), suffix);
+    add_boot_device_path(v->bootindex, dev, v->boot_suffix);
+    return true;
+}
+
+static bool vdpa_dev_check_transport(VhostVdpaDevice *v, Error **errp)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(v);
+
+    if (v->config_size > v->config_window) {
+        error_setg(errp, "%s: GET_CONFIG_SIZE: %" PRIu32 " bytes of config "
+                   "space, the transport can show %" PRIu32, v->name,
+                   v->config_size, v->config_window);
+        error_append_hint(errp, "Modern PCI (disable-legacy=on) can show the "
+                          "most: 4096.\n");
+        return false;
+    }
+    if (virtio_host_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
+        virtio_bus_device_iommu_enabled(vdev)) {
+        error_setg(errp, "%s: iommu_platform=on: a vIOMMU in front of it is "
+                   "not supported", v->name);
+        return false;
+    }
+    return true;
+}
+
+static bool vdpa_dev_block_migration(VhostVdpaDevice *v, Error **errp)
+{
+    error_setg(&v->migration_blocker,
+               "%s: a vhost-vdpa-device cannot be migrated or saved", v->name);
+    if (migrate_add_blocker(v->migration_blocker, errp) < 0) {
+        error_free(v->migration_blocker);
+        v->migration_blocker = NULL;
+        return false;
+    }
+    return true;
+}
+
+static void vdpa_dev_unblock_migration(VhostVdpaDevice *v)
+{
+    migrate_del_blocker(v->migration_blocker);
+    error_free(v->migration_blocker);
+    v->migration_blocker = NULL;
+}
+
+static void vdpa_dev_add_rings(VhostVdpaDevice *v)
+{
+    v->rings = g_new0(VdpaDevRing, v->num_rings);
+    v->hdev.vqs = g_new0(struct vhost_virtqueue, v->num_rings);
+    v->hdev.nvqs = v->num_rings;
+    v->hdev.vq_index_end = v->num_rings;
+    for (unsigned i = 0; i < v->num_rings; i++) {
+        virtio_add_queue(VIRTIO_DEVICE(v), v->ring_sizes[i],
+                         vdpa_dev_handle_output);
+    }
+}
+
+static void vdpa_dev_delete_rings(VhostVdpaDevice *v)
+{
+    for (unsigned i = 0; i < v->num_rings; i++) {
+        virtio_del_queue(VIRTIO_DEVICE(v), i);
+    }
+    g_clear_pointer(&v->hdev.vqs, g_free);
+    g_clear_pointer(&v->rings, g_free);
+}
+
+static void vdpa_dev_realize(DeviceState *dev, Error **errp)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(dev);
+    int ret;
+
+    if (!vdpa_dev_open(v, errp)) {
+        return;
+    }
+    if (!vdpa_dev_check_transport(v, errp) ||
+        !vdpa_dev_set_boot_path(v, errp) ||
+        !vdpa_dev_block_migration(v, errp)) {
+        goto close;
+    }
+    ret = ram_block_discard_disable(true);
+    if (ret) {
+        error_setg_errno(errp, -ret, "%s: guest RAM is discarded by another "
+                         "device (virtio-mem?)", v->name);
+        goto unblock_migration;
+    }
+
+    virtio_init(vdev, v->device_id, v->config_size);
+    /* The transport masks: a running backend keeps its call eventfds */
+    vdev->use_guest_notifier_mask = false;
+    if (!vdpa_dev_config_init(v, errp)) {
+        goto cleanup;
+    }
+    vdpa_dev_add_rings(v);
+    return;
+
+cleanup:
+    virtio_cleanup(vdev);
+    ram_block_discard_disable(false);
+unblock_migration:
+    vdpa_dev_unblock_migration(v);
+close:
+    vdpa_dev_close(v);
+}
+
+static void vdpa_dev_unrealize(DeviceState *dev)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(dev);
+
+    virtio_set_status(vdev, 0);
+    vdpa_dev_delete_rings(v);
+    vdpa_dev_config_cleanup(v);
+    virtio_cleanup(vdev);
+    ram_block_discard_disable(false);
+    vdpa_dev_unblock_migration(v);
+    vdpa_dev_close(v);
+}
+
+static void vdpa_dev_instance_init(Object *obj)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(obj);
+
+    v->vdpa.device_fd = -1;
+    v->config_window = VDPA_DEV_SMALLEST_CONFIG_WINDOW;
+    /* The common property's default; here it means: as the backend has it */
+    virtio_add_feature(&VIRTIO_DEVICE(v)->host_features, VIRTIO_F_RING_PACKED);
+    device_add_bootindex_property(obj, &v->bootindex, "bootindex",
+                                  v->boot_suffix, DEVICE(obj));
+}
+
+static Property vdpa_dev_properties[] = {
+    DEFINE_PROP_STRING("vhostdev", VhostVdpaDevice, vhostdev),
+    DEFINE_PROP_STRING("vhostfd", VhostVdpaDevice, vhostfd),
+    DEFINE_PROP_UINT16("queue-size", VhostVdpaDevice, queue_size, 0),
+    DEFINE_PROP_BIT64("in_order", VhostVdpaDevice, parent_obj.host_features,
+                      VIRTIO_F_IN_ORDER, true),
+    DEFINE_PROP_END_OF_LIST(),
+};
+
+static void vdpa_dev_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
+
+    device_class_set_props(dc, vdpa_dev_properties);
+    dc->desc = "Generic vDPA device (vhost-vdpa)";
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    vdc->realize = vdpa_dev_realize;
+    vdc->unrealize = vdpa_dev_unrealize;
+    vdc->get_features = vdpa_dev_get_features;
+    vdc->set_features = vdpa_dev_set_features;
+    vdc->config_read = vdpa_dev_config_read;
+    vdc->config_write = vdpa_dev_config_write;
+    vdc->config_poll = vdpa_dev_config_poll;
+    vdc->set_status = vdpa_dev_driver_status;
+    vdc->reset = vdpa_dev_reset;
+    vdc->get_vhost = vdpa_dev_get_vhost;
+}
+
+static const TypeInfo vdpa_dev_info = {
+    .name = TYPE_VHOST_VDPA_DEVICE,
+    .parent = TYPE_VIRTIO_DEVICE,
+    .instance_size = sizeof(VhostVdpaDevice),
+    .instance_init = vdpa_dev_instance_init,
+    .class_init = vdpa_dev_class_init,
+};
+
+static void vdpa_dev_register_types(void)
+{
+    type_register_static(&vdpa_dev_info);
+}
+
+type_init(vdpa_dev_register_types)

@@ -1,0 +1,296 @@
+/*
+ * vhost-vdpa-device: the generic vDPA device
+ *
+ * The device's type, what its transport proxies may ask of it, and what its
+ * own source files (hw/virtio/vdpa-dev*.c) share.
+ *
+ * Copyright (c) 2026 vdpa-dev developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_VIRTIO_VDPA_DEV_H
+#define HW_VIRTIO_VDPA_DEV_H
+
+#include "exec/memory.h"
+#include "hw/virtio/vhost.h"
+#include "hw/virtio/vhost-vdpa.h"
+#include "hw/virtio/virtio.h"
+#include "qom/object.h"
+
+#define TYPE_VHOST_VDPA_DEVICE "vhost-vdpa-device"
+OBJECT_DECLARE_SIMPLE_TYPE(VhostVdpaDevice, VHOST_VDPA_DEVICE)
+
+#define VHOST_VDPA_DEVICE_BOOT_SUFFIX_MAX 32
+
+/**
+ * VdpaDevRing - what this device keeps of each ring
+ * @used: the driver has set the ring up; decided when the device starts
+ * @call: the backend may hold a call eventfd for it
+ */
+typedef struct VdpaDevRing {
+    bool used;
+    bool call;
+} VdpaDevRing;
+
+/**
+ * VdpaDevMemory - guest RAM as the backend has it mapped
+ * @listener: follows the guest's physical address space while mapped
+ * @pieces: the mapped pieces, of type VdpaDevPiece, in ascending order
+ * @batch: an IOTLB batch is open
+ * @err: the first failure since the device started to map, or NULL
+ */
+typedef struct VdpaDevMemory {
+    MemoryListener listener;
+    GArray *pieces;
+    bool batch;
+    Error *err;
+} VdpaDevMemory;
+
+struct VhostVdpaDevice {
+    VirtIODevice parent_obj;
+
+    /* Properties */
+    char *vhostdev;
+    char *vhostfd;
+    uint16_t queue_size;
+    int32_t bootindex;
+
+    /* Set by the proxy before realize: bytes of config space it can show */
+    uint32_t config_window;
+
+    /* The open backend; device_fd is -1 when there is none */
+    struct vhost_dev hdev;
+    struct vhost_vdpa vdpa;
+    char *name;
+
+    /* What the backend says that it is */
+    uint32_t device_id;
+    uint32_t num_rings;
+    uint32_t config_size;
+    uint16_t *ring_sizes;
+    char boot_suffix[VHOST_VDPA_DEVICE_BOOT_SUFFIX_MAX];
+
+    VdpaDevRing *rings;
+    unsigned guest_notifiers;
+    VdpaDevMemory memory;
+    EventNotifier config_notifier;
+    Error *migration_blocker;
+
+    bool started;
+    bool config_call;
+    bool needs_backend_reset;
+    bool failed;
+    bool set_config_failed;
+    bool warned_running;
+};
+
+/* vdpa-dev-identity.c */
+
+/**
+ * vdpa_dev_open() - open the backend and ask what it is
+ * @v: the device, with its properties set and not realized
+ * @errp: filled with what failed: property, path, call, errno or value
+ *
+ * Opens @vhostdev or takes @vhostfd, resets the backend, becomes its owner,
+ * and fills device_id, num_rings, config_size, ring_sizes and the feature
+ * words of @v->hdev, each of them checked.  Does nothing when @v is open.
+ * A proxy whose own set-up depends on the identity calls this before it
+ * realizes the device.
+ *
+ * The calls: VHOST_VDPA_* in linux-headers/linux/vhost.h.
+ *
+ * Returns: true on success; on failure the descriptor is closed.
+ */
+bool vdpa_dev_open(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_close() - close the backend
+ * @v: the device, stopped
+ *
+ * Does nothing when @v is not open.
+ */
+void vdpa_dev_close(VhostVdpaDevice *v);
+
+/* vdpa-dev-call.c */
+
+/**
+ * vdpa_dev_call() - make one ioctl of the vhost-vdpa uAPI
+ * @v: the device, open
+ * @request: the ioctl's number
+ * @name: its name in linux/vhost.h without the prefix
+ * @arg: its argument
+ * @errp: filled with device, call and errno
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_call(VhostVdpaDevice *v, unsigned long request,
+                   const char *name, void *arg, Error **errp);
+
+/**
+ * vdpa_dev_call_result() - judge a call that a backend operation has made
+ * @v: the device
+ * @name: the call's name in linux/vhost.h without the prefix
+ * @ret: what the operation returned: 0 or a negative errno
+ * @errp: filled with device, call and errno when @ret is negative
+ *
+ * Returns: true when @ret is not negative.
+ */
+bool vdpa_dev_call_result(VhostVdpaDevice *v, const char *name, int ret,
+                          Error **errp);
+
+/**
+ * vdpa_dev_ring_result() - vdpa_dev_call_result() for a call on one ring
+ * @v: the device
+ * @name: the call's name
+ * @ring: the ring's index
+ * @ret: 0 or a negative errno
+ * @errp: filled with device, call, ring and errno when @ret is negative
+ *
+ * Returns: true when @ret is not negative.
+ */
+bool vdpa_dev_ring_result(VhostVdpaDevice *v, const char *name, unsigned ring,
+                          int ret, Error **errp);
+
+/**
+ * vdpa_dev_get_status() - read the backend's device status
+ * @v: the device, open
+ * @status: filled with the status (virtio specification, section 2.1)
+ * @errp: filled with device, call and errno
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_get_status(VhostVdpaDevice *v, uint8_t *status, Error **errp);
+
+/**
+ * vdpa_dev_set_status() - write the backend's device status
+ * @v: the device, open
+ * @status: the whole status; 0 resets the backend
+ * @errp: filled with device, call and errno
+ *
+ * The kernel does not say whether the backend took a status other than 0:
+ * read it back where that matters.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_set_status(VhostVdpaDevice *v, uint8_t status, Error **errp);
+
+/* vdpa-dev-memory.c */
+
+/**
+ * vdpa_dev_memory_map() - map all guest RAM and keep it mapped
+ * @v: the device, open
+ * @errp: filled with the piece that cannot be mapped and why
+ *
+ * A change of the memory map that cannot be followed later on ends in
+ * vdpa_dev_fail().
+ *
+ * Returns: true on success; on failure nothing is mapped.
+ */
+bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_memory_unmap() - unmap all that vdpa_dev_memory_map() has mapped
+ * @v: the device, open
+ */
+void vdpa_dev_memory_unmap(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_memory_covers() - whether a range is mapped without a hole
+ * @v: the device
+ * @iova: the first byte
+ * @size: bytes, more than 0
+ *
+ * Returns: true when each byte is mapped.
+ */
+bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size);
+
+/* vdpa-dev-config.c */
+
+/**
+ * vdpa_dev_config_init() - set up config space and its interrupt
+ * @v: the device, open and virtio_init()ed
+ * @errp: filled on failure
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_config_init(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_config_cleanup() - undo vdpa_dev_config_init()
+ * @v: the device, open
+ */
+void vdpa_dev_config_cleanup(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_config_bind() - have the backend raise the config interrupt
+ * @v: the device, open
+ * @errp: filled with device, call and errno
+ *
+ * A backend may forget it with each reset.  Does nothing when the interrupt
+ * was bound since then.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_config_bind(VhostVdpaDevice *v, Error **errp);
+
+/* VirtioDeviceClass::config_read */
+void vdpa_dev_config_read(VirtIODevice *vdev, uint32_t offset, uint32_t size);
+/* VirtioDeviceClass::config_write */
+void vdpa_dev_config_write(VirtIODevice *vdev, uint32_t offset, uint32_t size);
+/* VirtioDeviceClass::config_poll */
+void vdpa_dev_config_poll(VirtIODevice *vdev);
+
+/* vdpa-dev-start.c */
+
+/**
+ * vdpa_dev_start() - bring the backend to DRIVER_OK
+ * @v: the device, realized and stopped
+ * @status: the status that the driver writes
+ * @errp: filled with the step that failed and why
+ *
+ * The order of calls is that of virtio specification section 3.1.1 with what
+ * the kernel's parents need: each ring's call eventfd before DRIVER_OK, a kick
+ * for each ring after it.
+ *
+ * Returns: true on success; on failure all that was taken is given back and
+ * the backend is reset.
+ */
+bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp);
+
+/**
+ * vdpa_dev_stop() - stop the backend and reset it
+ * @v: the device, started
+ * @keep: the rings go on later: take their indices over
+ * @errp: filled with the first call that failed
+ *
+ * Gives back all that vdpa_dev_start() took, whatever fails.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp);
+
+/**
+ * vdpa_dev_reset_backend() - write status 0
+ * @v: the device, open
+ * @errp: filled with device, call and errno
+ *
+ * After a failure the next start tries again first.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp);
+
+/* vdpa-dev.c */
+
+/**
+ * vdpa_dev_fail() - say that the device does not work until the driver resets
+ * @v: the device
+ * @err: why; taken
+ *
+ * One line in the log, and DEVICE_NEEDS_RESET with a config interrupt as soon
+ * as the driver can see it.  Later failures of a failed device are not logged.
+ */
+void vdpa_dev_fail(VhostVdpaDevice *v, Error *err);
+
+#endif
