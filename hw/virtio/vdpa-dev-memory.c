@@ -1,8 +1,7 @@
 /*
  * vhost-vdpa-device: guest RAM in the backend's IOTLB
  *
- * Guest RAM is what a memory backend of the machine holds: its RAM and memory
- * devices.  ROM, video RAM and BARs of PCI devices are not mapped: a guest can
+ * Guest RAM is the machine's RAM and its memory devices.  ROM, video RAM and BARs of PCI devices are not mapped: a guest can
  * put those anywhere, and no ring or buffer belongs there.
  *
  * Copyright (c) 2026 vdpa-dev developers
@@ -14,11 +13,12 @@
 #include <linux/vhost.h>
 #include <sys/resource.h>
 #include "exec/address-spaces.h"
+#include "hw/boards.h"
+#include "hw/mem/memory-device.h"
 #include "hw/virtio/vdpa-dev.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/units.h"
-#include "sysemu/hostmem.h"
 #include "trace.h"
 
 typedef struct VdpaDevPiece {
@@ -28,12 +28,20 @@ typedef struct VdpaDevPiece {
 
 static bool vdpa_dev_is_guest_ram(MemoryRegionSection *section)
 {
-    return memory_region_is_ram(section->mr) &&
-           !memory_region_is_rom(section->mr) &&
-           !memory_region_is_protected(section->mr) &&
-           !section->readonly &&
-           object_dynamic_cast(memory_region_owner(section->mr),
-                               TYPE_MEMORY_BACKEND);
+    MachineState *machine = MACHINE(qdev_get_machine());
+    DeviceMemoryState *devices = machine->device_memory;
+    MemoryRegion *mr = section->mr;
+
+    if (!memory_region_is_ram(mr) || memory_region_is_rom(mr) ||
+        memory_region_is_protected(mr) || section->readonly) {
+        return false;
+    }
+    if (machine->ram && (mr == machine->ram || mr->container == machine->ram)) {
+        return true;
+    }
+    return devices &&
+           section->offset_within_address_space - devices->base <
+           memory_region_size(&devices->mr);
 }
 
 /* The whole host pages of @section; false when it has none */
@@ -114,15 +122,16 @@ static bool vdpa_dev_map_piece(VhostVdpaDevice *v, const VdpaDevPiece *piece,
 static void vdpa_dev_memory_batch(VhostVdpaDevice *v, bool open)
 {
     bool batched = v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH);
+    bool ok;
 
     if (!batched || v->memory.batch == open || v->memory.err) {
         return;
     }
-    v->memory.batch = open;
-    vdpa_dev_iotlb(v,
-                   open ? VHOST_IOTLB_BATCH_BEGIN : VHOST_IOTLB_BATCH_END,
-                   open ? "IOTLB_BATCH_BEGIN" : "IOTLB_BATCH_END",
-                   NULL, NULL, &v->memory.err);
+    ok = vdpa_dev_iotlb(v,
+                        open ? VHOST_IOTLB_BATCH_BEGIN : VHOST_IOTLB_BATCH_END,
+                        open ? "IOTLB_BATCH_BEGIN" : "IOTLB_BATCH_END",
+                        NULL, NULL, &v->memory.err);
+    v->memory.batch = open && ok;
 }
 
 static void vdpa_dev_region_add(MemoryListener *listener,
@@ -193,6 +202,8 @@ static void vdpa_dev_memory_commit(MemoryListener *listener)
 
     vdpa_dev_memory_batch(v, false);
     if (v->started && v->memory.err) {
+        /* Not with a hole: the rest is stopped when the driver resets */
+        vdpa_dev_reset_backend(v, NULL);
         vdpa_dev_fail(v, g_steal_pointer(&v->memory.err));
     }
 }

@@ -78,21 +78,22 @@ static bool vdpa_dev_pci_choose_legacy(VirtIOPCIProxy *proxy,
                                        VhostVdpaDevice *v, Error **errp)
 {
     bool has_legacy = vdpa_dev_pci_type(v->device_id)->transitional_id;
+    bool needs_legacy = proxy->disable_modern ||
+                        proxy->disable_legacy == ON_OFF_AUTO_OFF;
 
-    if (proxy->disable_legacy == ON_OFF_AUTO_AUTO &&
+    if (!needs_legacy &&
         (!has_legacy || v->config_size > VDPA_DEV_PCI_LEGACY_CONFIG)) {
         proxy->disable_legacy = ON_OFF_AUTO_ON;
     }
-    if (proxy->disable_legacy == ON_OFF_AUTO_OFF && !has_legacy) {
+    if (needs_legacy && !has_legacy) {
         error_setg(errp, "%s: virtio device id %" PRIu32
                    " has no legacy form", v->name, v->device_id);
         error_append_hint(errp, "Use vhost-vdpa-device-pci without "
-                          "disable-legacy=off.\n");
+                          "disable-legacy=off and disable-modern=on.\n");
         return false;
     }
-    v->config_window = proxy->disable_legacy == ON_OFF_AUTO_OFF ?
-                       VDPA_DEV_PCI_LEGACY_CONFIG :
-                       VDPA_DEV_PCI_MODERN_CONFIG;
+    v->config_window = needs_legacy ? VDPA_DEV_PCI_LEGACY_CONFIG :
+                                      VDPA_DEV_PCI_MODERN_CONFIG;
     return true;
 }
 

@@ -287,7 +287,9 @@ static void vdpa_dev_drop_guest_notifiers(VhostVdpaDevice *v)
     BusState *bus = qdev_get_parent_bus(DEVICE(v));
     VirtioBusClass *k = VIRTIO_BUS_GET_CLASS(bus);
 
-    k->set_guest_notifiers(bus->parent, v->guest_notifiers, false);
+    if (v->guest_notifiers) {
+        k->set_guest_notifiers(bus->parent, v->guest_notifiers, false);
+    }
 }
 
 static bool vdpa_dev_take_guest_notifiers(VhostVdpaDevice *v, Error **errp)
@@ -295,8 +297,13 @@ static bool vdpa_dev_take_guest_notifiers(VhostVdpaDevice *v, Error **errp)
     BusState *bus = qdev_get_parent_bus(DEVICE(v));
     VirtioBusClass *k = VIRTIO_BUS_GET_CLASS(bus);
 
-    return vdpa_dev_call_result(v, "guest notifiers of the transport",
-        k->set_guest_notifiers(bus->parent, v->guest_notifiers, true), errp);
+    int ret = 0;
+
+    if (v->guest_notifiers) {
+        ret = k->set_guest_notifiers(bus->parent, v->guest_notifiers, true);
+    }
+    return vdpa_dev_call_result(v, "guest notifiers of the transport", ret,
+                                errp);
 }
 
 static bool vdpa_dev_check_driver(VhostVdpaDevice *v, uint8_t status,

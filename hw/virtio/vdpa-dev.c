@@ -120,7 +120,7 @@ static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
     } else if (!should_start && v->started) {
         if (driver_ok && !vdpa_dev_can_suspend(v)) {
             vdpa_dev_warn_running(v);
-        } else if (!vdpa_dev_stop(v, status != 0, &err)) {
+        } else if (!vdpa_dev_stop(v, status && !v->failed, &err)) {
             error_prepend(&err, "cannot stop: ");
             vdpa_dev_fail(v, err);
         }
@@ -141,6 +141,7 @@ static void vdpa_dev_reset(VirtIODevice *vdev)
 static void vdpa_dev_handle_output(VirtIODevice *vdev, VirtQueue *vq)
 {
     if (vdev->start_on_kick) {
+        virtio_set_started(vdev, true);
         vdpa_dev_driver_status(vdev,
                                vdev->status | VIRTIO_CONFIG_S_DRIVER_OK);
     }
