@@ -29,7 +29,7 @@ bool vdpa_dev_call_result(VhostVdpaDevice *v, const char *name, int ret,
 {
     ERRP_GUARD();
 
-    trace_vdpa_dev_call(v->name, name, ret);
+    trace_vdpa_dev_call_result(v->name, name, ret);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "%s: %s failed", v->name, name);
         vdpa_dev_call_hint(-ret, errp);
@@ -43,7 +43,7 @@ bool vdpa_dev_ring_result(VhostVdpaDevice *v, const char *name, unsigned ring,
 {
     ERRP_GUARD();
 
-    trace_vdpa_dev_ring_call(v->name, name, ring, ret);
+    trace_vdpa_dev_ring_result(v->name, name, ring, ret);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "%s: %s failed for ring %u",
                          v->name, name, ring);

@@ -46,7 +46,7 @@ void vdpa_dev_config_poll(VirtIODevice *vdev)
     if (!event_notifier_test_and_clear(&v->config_notifier)) {
         return;
     }
-    trace_vdpa_dev_config_changed(v->name);
+    trace_vdpa_dev_config_poll(v->name);
     vdpa_dev_check_status(v);
     if (vdev->generation != generation) {
         /* One interrupt for both */

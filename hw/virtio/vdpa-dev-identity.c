@@ -49,7 +49,7 @@ static bool vdpa_dev_open_fd(VhostVdpaDevice *v, Error **errp)
         g_clear_pointer(&v->name, g_free);
         return false;
     }
-    trace_vdpa_dev_open(v->name, v->vdpa.device_fd);
+    trace_vdpa_dev_open_fd(v->name, v->vdpa.device_fd);
     return true;
 }
 
@@ -248,9 +248,8 @@ bool vdpa_dev_open(VhostVdpaDevice *v, Error **errp)
         vdpa_dev_close(v);
         return false;
     }
-    trace_vdpa_dev_identity(v->name, v->device_id, v->num_rings,
-                            v->ring_sizes[0], v->config_size, hdev->features,
-                            hdev->backend_cap);
+    trace_vdpa_dev_open(v->name, v->device_id, v->num_rings, v->ring_sizes[0],
+                        v->config_size, hdev->features, hdev->backend_cap);
     return true;
 }
 

@@ -1,8 +1,9 @@
 /*
  * vhost-vdpa-device: guest RAM in the backend's IOTLB
  *
- * Guest RAM is the machine's RAM and its memory devices.  ROM, video RAM and BARs of PCI devices are not mapped: a guest can
- * put those anywhere, and no ring or buffer belongs there.
+ * Guest RAM is the machine's RAM and its memory devices.  ROM, video RAM and
+ * BARs of PCI devices are not mapped: a guest can put those anywhere, and no
+ * ring or buffer belongs there.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -101,7 +102,7 @@ static bool vdpa_dev_map_piece(VhostVdpaDevice *v, const VdpaDevPiece *piece,
     ERRP_GUARD();
     const struct vhost_vdpa_iova_range *range = &v->vdpa.iova_range;
 
-    trace_vdpa_dev_map(v->name, piece->iova, piece->last);
+    trace_vdpa_dev_map_piece(v->name, piece->iova, piece->last);
     if (piece->iova < range->first || piece->last > range->last) {
         error_setg(errp, "%s: guest RAM at [0x%" HWADDR_PRIx ", 0x%"
                    HWADDR_PRIx "] is outside the IOVA range [0x%" PRIx64
@@ -158,9 +159,9 @@ static void vdpa_dev_region_add(MemoryListener *listener,
         return;
     }
     memory_region_ref(section->mr);
-    for (i = pieces->len;
-         i && g_array_index(pieces, VdpaDevPiece, i - 1).iova > piece.iova;
-         i--) {
+    i = pieces->len;
+    while (i && g_array_index(pieces, VdpaDevPiece, i - 1).iova > piece.iova) {
+        i--;
     }
     g_array_insert_val(pieces, i, piece);
 }
@@ -187,7 +188,7 @@ static void vdpa_dev_region_del(MemoryListener *listener,
         return;
     }
 
-    trace_vdpa_dev_unmap(v->name, piece.iova, piece.last);
+    trace_vdpa_dev_region_del(v->name, piece.iova, piece.last);
     vdpa_dev_memory_batch(v, true);
     vdpa_dev_iotlb(v, VHOST_IOTLB_INVALIDATE, "IOTLB_INVALIDATE", &piece,
                    NULL, v->memory.err ? NULL : &v->memory.err);
@@ -223,21 +224,23 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp)
 
     if (memory->err) {
         error_propagate(errp, g_steal_pointer(&memory->err));
-        vdpa_dev_memory_unmap(v);
+        vdpa_dev_memory_unmap(v, NULL);
         return false;
     }
     return true;
 }
 
-void vdpa_dev_memory_unmap(VhostVdpaDevice *v)
+bool vdpa_dev_memory_unmap(VhostVdpaDevice *v, Error **errp)
 {
     VdpaDevMemory *memory = &v->memory;
 
     memory_listener_unregister(&memory->listener);
-    if (memory->err) {
-        error_report_err(g_steal_pointer(&memory->err));
-    }
     g_clear_pointer(&memory->pieces, g_array_unref);
+    if (memory->err) {
+        error_propagate(errp, g_steal_pointer(&memory->err));
+        return false;
+    }
+    return true;
 }
 
 bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size)

@@ -54,12 +54,14 @@ static const VdpaDevPciType vdpa_dev_pci_types[] = {
     [VIRTIO_ID_RNG] = { PCI_CLASS_OTHERS, PCI_DEVICE_ID_VIRTIO_RNG },
     [VIRTIO_ID_BALLOON] = { PCI_CLASS_OTHERS, PCI_DEVICE_ID_VIRTIO_BALLOON },
     [VIRTIO_ID_SCSI] = { PCI_CLASS_STORAGE_SCSI, PCI_DEVICE_ID_VIRTIO_SCSI },
-    [VIRTIO_ID_9P] = { PCI_BASE_CLASS_NETWORK, PCI_DEVICE_ID_VIRTIO_9P },
+    [VIRTIO_ID_9P] = { PCI_CLASS_NETWORK_OTHER, PCI_DEVICE_ID_VIRTIO_9P },
     [VIRTIO_ID_GPU] = { PCI_CLASS_DISPLAY_OTHER },
     [VIRTIO_ID_INPUT] = { PCI_CLASS_INPUT_OTHER },
     [VIRTIO_ID_VSOCK] = { PCI_CLASS_COMMUNICATION_OTHER },
     [VIRTIO_ID_SOUND] = { PCI_CLASS_MULTIMEDIA_AUDIO },
     [VIRTIO_ID_FS] = { PCI_CLASS_STORAGE_OTHER },
+    [VIRTIO_ID_I2C_ADAPTER] = { PCI_CLASS_COMMUNICATION_OTHER },
+    [VIRTIO_ID_GPIO] = { PCI_CLASS_COMMUNICATION_OTHER },
 };
 
 static const VdpaDevPciType *vdpa_dev_pci_type(uint32_t device_id)
@@ -139,7 +141,8 @@ static void vdpa_dev_pci_dc_realize(DeviceState *qdev, Error **errp)
     if (vdpa_dev_pci_adapt(VIRTIO_PCI(dev), &dev->vdev, errp)) {
         VHOST_VDPA_DEVICE_PCI_GET_CLASS(dev)->parent_realize(qdev, errp);
     }
-    if (*errp) {
+    /* The device's own unrealize closes it when it came as far as that */
+    if (*errp && !DEVICE(&dev->vdev)->realized) {
         vdpa_dev_close(&dev->vdev);
     }
 }
@@ -150,7 +153,8 @@ static void vdpa_dev_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     VhostVdpaDevicePCI *dev = VHOST_VDPA_DEVICE_PCI(proxy);
     const VdpaDevPciType *type = vdpa_dev_pci_type(dev->vdev.device_id);
 
-    if (virtio_pci_legacy(proxy)) {
+    dev->vdev.transitional = virtio_pci_legacy(proxy);
+    if (dev->vdev.transitional) {
         pci_config_set_device_id(proxy->pci_dev.config, type->transitional_id);
     }
     qdev_realize(DEVICE(&dev->vdev), BUS(&proxy->bus), errp);

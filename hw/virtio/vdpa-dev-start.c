@@ -49,9 +49,6 @@ static bool vdpa_dev_negotiate(VhostVdpaDevice *v, Error **errp)
     struct vhost_dev *hdev = &v->hdev;
     uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE;
 
-    if (v->needs_backend_reset && !vdpa_dev_reset_backend(v, errp)) {
-        return false;
-    }
     if (!vdpa_dev_set_status(v, status, errp)) {
         return false;
     }
@@ -275,7 +272,8 @@ static bool vdpa_dev_take_host_notifiers(VhostVdpaDevice *v, Error **errp)
         }
     }
     memory_region_transaction_commit();
-    if (!vdpa_dev_ring_result(v, "kick eventfd", i - 1, ret, errp)) {
+    if (ret < 0) {
+        vdpa_dev_ring_result(v, "kick eventfd", i - 1, ret, errp);
         vdpa_dev_drop_host_notifiers(v, i - 1);
         return false;
     }
@@ -296,7 +294,6 @@ static bool vdpa_dev_take_guest_notifiers(VhostVdpaDevice *v, Error **errp)
 {
     BusState *bus = qdev_get_parent_bus(DEVICE(v));
     VirtioBusClass *k = VIRTIO_BUS_GET_CLASS(bus);
-
     int ret = 0;
 
     if (v->guest_notifiers) {
@@ -311,7 +308,7 @@ static bool vdpa_dev_check_driver(VhostVdpaDevice *v, uint8_t status,
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(v);
 
-    if (virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1) &&
+    if (!vdpa_dev_has_legacy_driver(v, vdev->guest_features) &&
         !(status & VIRTIO_CONFIG_S_FEATURES_OK)) {
         error_setg(errp, "%s: the driver set DRIVER_OK without FEATURES_OK",
                    v->name);
@@ -322,6 +319,18 @@ static bool vdpa_dev_check_driver(VhostVdpaDevice *v, uint8_t status,
                    "use it", v->name);
         return false;
     }
+    /* At realize a vIOMMU further along the command line is not there yet */
+    if (virtio_vdev_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
+        virtio_bus_device_iommu_enabled(vdev)) {
+        error_setg(errp, "%s: a vIOMMU in front of it is not supported",
+                   v->name);
+        return false;
+    }
+    if (v->rings_lost) {
+        error_setg(errp, "%s: the driver took DRIVER_OK back without a reset, "
+                   "and the host device cannot be suspended", v->name);
+        return false;
+    }
     return true;
 }
 
@@ -330,6 +339,7 @@ static void vdpa_dev_find_used_rings(VhostVdpaDevice *v)
     v->guest_notifiers = 0;
     for (unsigned i = 0; i < v->num_rings; i++) {
         v->rings[i].used = virtio_queue_enabled(VIRTIO_DEVICE(v), i);
+        v->hdev.vqs[i] = (struct vhost_virtqueue) { .kick = -1, .call = -1 };
         if (v->rings[i].used) {
             v->guest_notifiers = i + 1;
         }
@@ -352,6 +362,9 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
                               VIRTIO_CONFIG_S_DRIVER_OK;
 
     if (!vdpa_dev_check_driver(v, status, errp)) {
+        return false;
+    }
+    if (v->needs_backend_reset && !vdpa_dev_reset_backend(v, errp)) {
         return false;
     }
     vdpa_dev_find_used_rings(v);
@@ -377,7 +390,7 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
 reset:
     vdpa_dev_reset_backend(v, NULL);
     vdpa_dev_config_bind(v, NULL);
-    vdpa_dev_memory_unmap(v);
+    vdpa_dev_memory_unmap(v, NULL);
 drop_guest_notifiers:
     vdpa_dev_drop_guest_notifiers(v);
 drop_host_notifiers:
@@ -414,14 +427,14 @@ static bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp)
 
 bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
 {
-    bool saved = !keep || vdpa_dev_save_rings(v, errp);
-    bool reset = vdpa_dev_reset_backend(v, saved ? errp : NULL);
+    bool ok = !keep || vdpa_dev_save_rings(v, errp);
 
+    vdpa_dev_set_started(v, false);
+    ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);
+    ok &= vdpa_dev_memory_unmap(v, ok ? errp : NULL);
     /* When it fails the next start tries again, and says so */
     vdpa_dev_config_bind(v, NULL);
-    vdpa_dev_memory_unmap(v);
     vdpa_dev_drop_guest_notifiers(v);
     vdpa_dev_drop_host_notifiers(v, v->num_rings);
-    vdpa_dev_set_started(v, false);
-    return saved && reset;
+    return ok;
 }

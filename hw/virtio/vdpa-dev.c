@@ -20,11 +20,15 @@
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "standard-headers/linux/virtio_ids.h"
+#include "sysemu/runstate.h"
 #include "sysemu/sysemu.h"
 #include "trace.h"
 
 /* The config space of virtio-mmio: 0x100 to the end of its 0x200 bytes */
 #define VDPA_DEV_SMALLEST_CONFIG_WINDOW 0x100
+
+/* Modern virtio-pci */
+#define VDPA_DEV_LARGEST_CONFIG_WINDOW 0x1000
 
 /* Bits of the device type: virtio specification, section 2.2 */
 #define VDPA_DEV_TYPE_FEATURES (MAKE_64BIT_MASK(0, 24) | \
@@ -50,6 +54,15 @@ static uint64_t vdpa_dev_get_features(VirtIODevice *vdev, uint64_t requested,
                                (VDPA_DEV_PROPERTY_FEATURES & requested));
 }
 
+bool vdpa_dev_has_legacy_driver(VhostVdpaDevice *v, uint64_t features)
+{
+    bool legacy_interface = v->transitional ||
+        !virtio_host_has_feature(VIRTIO_DEVICE(v), VIRTIO_F_VERSION_1);
+
+    return legacy_interface &&
+           !virtio_has_feature(features, VIRTIO_F_VERSION_1);
+}
+
 /*
  * A legacy driver cannot be shown DEVICE_NEEDS_RESET, and before the features
  * are set it is not known which kind of driver there is.
@@ -62,7 +75,7 @@ static void vdpa_dev_show_failure(VhostVdpaDevice *v, uint64_t features,
     if (!v->failed) {
         return;
     }
-    if (virtio_has_feature(features, VIRTIO_F_VERSION_1)) {
+    if (!vdpa_dev_has_legacy_driver(v, features)) {
         if (!(vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
             vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
             virtio_notify_config(vdev);
@@ -91,41 +104,58 @@ static void vdpa_dev_set_features(VirtIODevice *vdev, uint64_t features)
     vdpa_dev_show_failure(VHOST_VDPA_DEVICE(vdev), features, vdev->status);
 }
 
-static bool vdpa_dev_can_suspend(VhostVdpaDevice *v)
+static void vdpa_dev_try_start(VhostVdpaDevice *v, uint8_t status)
 {
-    return v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND);
+    Error *err = NULL;
+
+    /* A ring that the core could not map: said again below, with the device */
+    VIRTIO_DEVICE(v)->broken = false;
+    if (!vdpa_dev_start(v, status, &err)) {
+        error_prepend(&err, "cannot start: ");
+        vdpa_dev_fail(v, err);
+    }
 }
 
-static void vdpa_dev_warn_running(VhostVdpaDevice *v)
+static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
 {
-    if (!v->warned_running) {
-        v->warned_running = true;
-        warn_report("%s: the host device cannot be suspended: it keeps "
-                    "running and may write guest memory", v->name);
+    bool exiting = runstate_check(RUN_STATE_SHUTDOWN);
+    bool can_suspend = v->hdev.backend_cap &
+                       BIT_ULL(VHOST_BACKEND_F_SUSPEND);
+    bool go_on = status && !v->failed && !exiting;
+    Error *err = NULL;
+
+    if (go_on && !can_suspend && !VIRTIO_DEVICE(v)->vm_running) {
+        if (!v->warned_running) {
+            v->warned_running = true;
+            warn_report("%s: the host device cannot be suspended: it keeps "
+                        "running and may write guest memory", v->name);
+        }
+        return;
+    }
+    v->rings_lost = go_on && !can_suspend;
+    if (!vdpa_dev_stop(v, go_on && can_suspend, &err)) {
+        error_prepend(&err, "cannot stop: ");
+        if (go_on) {
+            vdpa_dev_fail(v, err);
+        } else {
+            error_report_err(err);
+        }
     }
 }
 
 static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
 {
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
-    bool driver_ok = status & VIRTIO_CONFIG_S_DRIVER_OK;
     bool should_start = virtio_device_should_start(vdev, status);
-    Error *err = NULL;
 
     if (should_start && !v->started && !v->failed) {
-        if (!vdpa_dev_start(v, status, &err)) {
-            error_prepend(&err, "cannot start: ");
-            vdpa_dev_fail(v, err);
-        }
+        vdpa_dev_try_start(v, status);
     } else if (!should_start && v->started) {
-        if (driver_ok && !vdpa_dev_can_suspend(v)) {
-            vdpa_dev_warn_running(v);
-        } else if (!vdpa_dev_stop(v, status && !v->failed, &err)) {
-            error_prepend(&err, "cannot stop: ");
-            vdpa_dev_fail(v, err);
-        }
+        vdpa_dev_try_stop(v, status);
     }
-    vdpa_dev_show_failure(v, vdev->guest_features, status);
+    if (status) {
+        vdpa_dev_show_failure(v, vdev->guest_features, status);
+    }
 }
 
 static void vdpa_dev_reset(VirtIODevice *vdev)
@@ -134,17 +164,45 @@ static void vdpa_dev_reset(VirtIODevice *vdev)
 
     trace_vdpa_dev_reset(v->name);
     v->failed = false;
+    v->rings_lost = false;
     v->set_config_failed = false;
 }
 
-/* A kick that reaches QEMU: only a legacy driver kicks before DRIVER_OK */
+/* A ring without VIRTIO_F_RING_RESET is gone only with the whole device */
+static void vdpa_dev_queue_reset(VirtIODevice *vdev, uint32_t queue_index)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+    Error *err = NULL;
+
+    if (v->started) {
+        vdpa_dev_stop(v, false, NULL);
+        error_setg(&err, "%s: the driver reset ring %" PRIu32
+                   " without VIRTIO_F_RING_RESET", v->name, queue_index);
+        vdpa_dev_fail(v, err);
+    }
+}
+
+/* A kick that reaches QEMU: a legacy driver may use a device before DRIVER_OK */
 static void vdpa_dev_handle_output(VirtIODevice *vdev, VirtQueue *vq)
 {
-    if (vdev->start_on_kick) {
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+
+    if (vdev->start_on_kick &&
+        vdpa_dev_has_legacy_driver(v, vdev->guest_features)) {
         virtio_set_started(vdev, true);
         vdpa_dev_driver_status(vdev,
                                vdev->status | VIRTIO_CONFIG_S_DRIVER_OK);
     }
+}
+
+/* QEMU never serves a ring: kicks need no eventfd while it is stopped */
+static int vdpa_dev_start_ioeventfd(VirtIODevice *vdev)
+{
+    return 0;
+}
+
+static void vdpa_dev_stop_ioeventfd(VirtIODevice *vdev)
+{
 }
 
 static struct vhost_dev *vdpa_dev_get_vhost(VirtIODevice *vdev)
@@ -176,6 +234,9 @@ static bool vdpa_dev_set_boot_path(VhostVdpaDevice *v, Error **errp)
     DeviceState *dev = DEVICE(v);
     const char *suffix = vdpa_dev_boot_suffix(v->device_id);
 
+    if (suffix) {
+        pstrcpy(v->boot_suffix, sizeof(v->boot_suffix), suffix);
+    }
     if (v->bootindex < 0) {
         return true;
     }
@@ -185,8 +246,7 @@ static bool vdpa_dev_set_boot_path(VhostVdpaDevice *v, Error **errp)
         return false;
     }
     del_boot_device_path(dev, NULL);
-    pstrcpy(v->boot_suffix, sizeof(v->boot_suffix), suffix);
-    add_boot_device_path(v->bootindex, dev, v->boot_suffix);
+    add_boot_device_path(v->bootindex, dev, suffix);
     return true;
 }
 
@@ -198,8 +258,13 @@ static bool vdpa_dev_check_transport(VhostVdpaDevice *v, Error **errp)
         error_setg(errp, "%s: GET_CONFIG_SIZE: %" PRIu32 " bytes of config "
                    "space, the transport can show %" PRIu32, v->name,
                    v->config_size, v->config_window);
-        error_append_hint(errp, "Modern PCI (disable-legacy=on) can show the "
-                          "most: 4096.\n");
+        if (v->config_size <= VDPA_DEV_LARGEST_CONFIG_WINDOW) {
+            error_append_hint(errp, "Modern PCI can show it: "
+                              "vhost-vdpa-device-pci-non-transitional.\n");
+        } else {
+            error_append_hint(errp, "No transport can show more than %d.\n",
+                              VDPA_DEV_LARGEST_CONFIG_WINDOW);
+        }
         return false;
     }
     if (virtio_host_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
@@ -273,7 +338,7 @@ static void vdpa_dev_realize(DeviceState *dev, Error **errp)
     }
 
     virtio_init(vdev, v->device_id, v->config_size);
-    /* The transport masks: a running backend keeps its call eventfds */
+    /* Masking is the transport's: a running backend keeps its call eventfds */
     vdev->use_guest_notifier_mask = false;
     if (!vdpa_dev_config_init(v, errp)) {
         goto cleanup;
@@ -331,6 +396,14 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
 
     device_class_set_props(dc, vdpa_dev_properties);
+    object_class_property_set_description(klass, "vhostdev",
+        "Path of the vhost-vdpa node, or /dev/fdset/N");
+    object_class_property_set_description(klass, "vhostfd",
+        "Descriptor of the node: a number, or a name given with getfd");
+    object_class_property_set_description(klass, "queue-size",
+        "Descriptors in a ring at most, a power of two (0: the host's)");
+    object_class_property_set_description(klass, "in_order",
+        "off: hide VIRTIO_F_IN_ORDER; on: as the host has it");
     dc->desc = "Generic vDPA device (vhost-vdpa)";
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     vdc->realize = vdpa_dev_realize;
@@ -342,6 +415,9 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
     vdc->config_poll = vdpa_dev_config_poll;
     vdc->set_status = vdpa_dev_driver_status;
     vdc->reset = vdpa_dev_reset;
+    vdc->queue_reset = vdpa_dev_queue_reset;
+    vdc->start_ioeventfd = vdpa_dev_start_ioeventfd;
+    vdc->stop_ioeventfd = vdpa_dev_stop_ioeventfd;
     vdc->get_vhost = vdpa_dev_get_vhost;
 }
 

@@ -58,6 +58,8 @@ struct VhostVdpaDevice {
 
     /* Set by the proxy before realize: bytes of config space it can show */
     uint32_t config_window;
+    /* Set by the proxy before realize: a legacy driver may come */
+    bool transitional;
 
     /* The open backend; device_fd is -1 when there is none */
     struct vhost_dev hdev;
@@ -82,6 +84,7 @@ struct VhostVdpaDevice {
     bool needs_backend_reset;
     bool failed;
     bool set_config_failed;
+    bool rings_lost;
     bool warned_running;
 };
 
@@ -97,8 +100,6 @@ struct VhostVdpaDevice {
  * words of @v->hdev, each of them checked.  Does nothing when @v is open.
  * A proxy whose own set-up depends on the identity calls this before it
  * realizes the device.
- *
- * The calls: VHOST_VDPA_* in linux-headers/linux/vhost.h.
  *
  * Returns: true on success; on failure the descriptor is closed.
  */
@@ -192,8 +193,11 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp);
 /**
  * vdpa_dev_memory_unmap() - unmap all that vdpa_dev_memory_map() has mapped
  * @v: the device, open
+ * @errp: filled with the first call that failed
+ *
+ * Returns: true on success; after a failure nothing counts as mapped either.
  */
-void vdpa_dev_memory_unmap(VhostVdpaDevice *v);
+bool vdpa_dev_memory_unmap(VhostVdpaDevice *v, Error **errp);
 
 /**
  * vdpa_dev_memory_covers() - whether a range is mapped without a hole
@@ -282,6 +286,18 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp);
 bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp);
 
 /* vdpa-dev.c */
+
+/**
+ * vdpa_dev_has_legacy_driver() - whether @features are those of a legacy driver
+ * @v: the device, realized
+ * @features: what the driver has acknowledged
+ *
+ * A driver that has not acknowledged VIRTIO_F_VERSION_1 is one only where the
+ * device has a legacy interface (virtio specification, section 7.4).
+ *
+ * Returns: true when it is.
+ */
+bool vdpa_dev_has_legacy_driver(VhostVdpaDevice *v, uint64_t features);
 
 /**
  * vdpa_dev_fail() - say that the device does not work until the driver resets

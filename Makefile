@@ -1,0 +1,52 @@
+# The doors of the project; "make help" lists them.
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Each does all the set-up that it needs, and nothing twice.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run check e2e series series-check refresh tree build docs lint clean packages kernel
+
+run: build kernel ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-vdpa-0 for a real one)
+	@tools/run
+
+check: build kernel     ## every test: simulator, qtests, end to end on a real kernel, series, manual, lint (PARTS="qtest lint")
+	@tools/kernel-vdpa
+	@tools/check $(PARTS)
+
+e2e: build kernel ## the tests on a real kernel's vDPA devices, alone
+	@tools/kernel-vdpa
+	@tools/e2e
+
+series: tree      ## build/series: the patches for git am and for quilt, verified
+	@tools/series
+
+series-check: tree      ## build QEMU at each step of the series
+	@tools/series-check
+
+refresh:          ## carry edits of QEMU's files in build/qemu into patches/ (STEP=NN-name SUBJECT="area: what")
+	@tools/refresh $(if $(STEP),'STEP=$(STEP)') $(if $(SUBJECT),'SUBJECT=$(SUBJECT)')
+
+tree: packages    ## build/qemu: Debian's source with a commit for each step of the series
+	@tools/tree
+
+build: tree       ## build/qemu-build: QEMU, the simulator and the tests
+	@tools/build
+
+docs: tree        ## build/docs: QEMU's manual with the device's chapter
+	@tools/docs
+
+lint: tree        ## shell, Python, patches, licences, spelling
+	@tools/lint
+
+clean:            ## remove build/
+	rm -rf build
+
+help:             ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+packages:
+	@tools/packages
+
+kernel: packages
+	@tools/kernel
