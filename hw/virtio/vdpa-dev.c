@@ -64,24 +64,23 @@ bool vdpa_dev_has_legacy_driver(VhostVdpaDevice *v, uint64_t features)
 }
 
 /*
- * A legacy driver cannot be shown DEVICE_NEEDS_RESET, and before the features
- * are set it is not known which kind of driver there is.
+ * A legacy driver cannot be shown DEVICE_NEEDS_RESET.  Which kind of driver
+ * there is shows when it acknowledges features, at the latest by DRIVER_OK.
  */
 static void vdpa_dev_show_failure(VhostVdpaDevice *v, uint64_t features,
                                   uint8_t status)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(v);
 
-    if (!v->failed) {
+    if (!v->failed || !(virtio_has_feature(features, VIRTIO_F_VERSION_1) ||
+                        (status & VIRTIO_CONFIG_S_DRIVER_OK))) {
         return;
     }
-    if (!vdpa_dev_has_legacy_driver(v, features)) {
-        if (!(vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
-            vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-            virtio_notify_config(vdev);
-        }
-    } else if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
+    if (vdpa_dev_has_legacy_driver(v, features)) {
         vdev->broken = true;
+    } else if (!(vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
+        vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+        virtio_notify_config(vdev);
     }
 }
 

@@ -360,6 +360,8 @@ static void check_bad_ring(VdpaTest *t, const VdpaBadRing *bad)
     avail = bad->absolute && bad->avail ? bad->avail : vq->avail + bad->avail;
     used = bad->absolute && bad->used ? bad->used : vq->used + bad->used;
     set_ring(t, desc, avail, used, bad->size ?: vq->size);
+    /* The virtio core may have had its say about memory that is not there */
+    g_free(vdpa_take_stderr(t));
     check_failed_start(t, "ring 0", "");
     assert_reset_mends(t, VDPA_MSIX);
     vdpa_reset(t);

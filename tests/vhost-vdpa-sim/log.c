@@ -39,12 +39,12 @@ void sim_log(SimDev *dev, const char *call, int64_t ret, bool hex)
 {
     char buf[32];
 
-    if (ret < 0) {
+    if (hex) {
+        sim_log_take(dev, g_strdup_printf("%s -> 0x%" PRIx64, call, ret));
+    } else if (ret < 0) {
         sim_log_take(dev, g_strdup_printf("%s -> %s", call,
                                           sim_errno_name(-ret, buf,
                                                          sizeof(buf))));
-    } else if (hex) {
-        sim_log_take(dev, g_strdup_printf("%s -> 0x%" PRIx64, call, ret));
     } else {
         sim_log_take(dev, g_strdup_printf("%s -> %" PRId64, call, ret));
     }
