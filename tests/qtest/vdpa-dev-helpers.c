@@ -144,8 +144,9 @@ static void *vdpa_before(GString *cmd_line, void *arg)
     if (c->machine) {
         g_string_assign(cmd_line, c->machine);
     }
-    g_string_append_printf(cmd_line, VDPA_RAM "%s 2>%s", c->args ?: "",
-                           t->stderr_path);
+    g_string_append_printf(cmd_line, "%s%s 2>%s",
+                           simulated ? VDPA_SHARED_RAM : VDPA_ANONYMOUS_RAM,
+                           c->args ?: "", t->stderr_path);
 
     command = g_strdup(t->binary);
     if (c->wrap) {
