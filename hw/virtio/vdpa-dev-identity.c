@@ -27,7 +27,8 @@
 /* What of the backend's features this device makes use of */
 #define VDPA_DEV_BACKEND_FEATURES (BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2) | \
                                    BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH) | \
-                                   BIT_ULL(VHOST_BACKEND_F_SUSPEND))
+                                   BIT_ULL(VHOST_BACKEND_F_SUSPEND) | \
+                                   BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST))
 
 static bool vdpa_dev_open_fd(VhostVdpaDevice *v, Error **errp)
 {

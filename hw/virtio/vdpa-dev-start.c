@@ -23,6 +23,8 @@ bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
 {
     v->needs_backend_reset = !vdpa_dev_set_status(v, 0, errp);
     v->config_call = false;
+    v->memory.forgotten |= !(v->hdev.backend_cap &
+                             BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST));
     return !v->needs_backend_reset;
 }
 
@@ -374,10 +376,8 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
     if (!vdpa_dev_take_guest_notifiers(v, errp)) {
         goto drop_host_notifiers;
     }
-    if (!vdpa_dev_memory_map(v, errp)) {
-        goto drop_guest_notifiers;
-    }
-    if (!vdpa_dev_negotiate(v, errp) ||
+    if (!vdpa_dev_memory_prepare(v, errp) ||
+        !vdpa_dev_negotiate(v, errp) ||
         !vdpa_dev_set_up_rings(v, errp) ||
         !vdpa_dev_config_bind(v, errp) ||
         !vdpa_dev_advance(v, driver_ok, errp)) {
@@ -390,8 +390,6 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
 reset:
     vdpa_dev_reset_backend(v, NULL);
     vdpa_dev_config_bind(v, NULL);
-    vdpa_dev_memory_unmap(v, NULL);
-drop_guest_notifiers:
     vdpa_dev_drop_guest_notifiers(v);
 drop_host_notifiers:
     vdpa_dev_drop_host_notifiers(v, v->num_rings);
@@ -431,7 +429,6 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
 
     vdpa_dev_set_started(v, false);
     ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);
-    ok &= vdpa_dev_memory_unmap(v, ok ? errp : NULL);
     /* When it fails the next start tries again, and says so */
     vdpa_dev_config_bind(v, NULL);
     vdpa_dev_drop_guest_notifiers(v);

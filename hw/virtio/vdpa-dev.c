@@ -342,9 +342,14 @@ static void vdpa_dev_realize(DeviceState *dev, Error **errp)
     if (!vdpa_dev_config_init(v, errp)) {
         goto cleanup;
     }
+    if (!vdpa_dev_memory_map(v, errp)) {
+        goto cleanup_config;
+    }
     vdpa_dev_add_rings(v);
     return;
 
+cleanup_config:
+    vdpa_dev_config_cleanup(v);
 cleanup:
     virtio_cleanup(vdev);
     ram_block_discard_disable(false);
@@ -361,6 +366,7 @@ static void vdpa_dev_unrealize(DeviceState *dev)
 
     virtio_set_status(vdev, 0);
     vdpa_dev_delete_rings(v);
+    vdpa_dev_memory_unmap(v);
     vdpa_dev_config_cleanup(v);
     virtio_cleanup(vdev);
     ram_block_discard_disable(false);

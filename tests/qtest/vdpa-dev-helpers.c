@@ -172,6 +172,11 @@ static void *vdpa_before(GString *cmd_line, void *arg)
     return t;
 }
 
+static void vdpa_note_entries(VdpaTest *t)
+{
+    t->entries = t->sim ? qvdpa_sim_iotlb_entries(t->sim, 0) : 0;
+}
+
 static void vdpa_run(void *obj, void *data, QGuestAllocator *alloc)
 {
     QVhostVdpa *vdpa = obj;
@@ -191,6 +196,7 @@ static void vdpa_run(void *obj, void *data, QGuestAllocator *alloc)
     t->bus = vdpa->bus;
     t->pci = vdpa->pci;
     t->vdev = vdpa->vdev;
+    vdpa_note_entries(t);
     t->c->run(t);
     vdpa_forget_rings(t);
     if (t->plugged && t->pci) {
@@ -350,6 +356,7 @@ void vdpa_attach(VdpaTest *t)
     t->pci = virtio_pci_new(t->bus, &addr);
     g_assert_nonnull(t->pci);
     t->vdev = &t->pci->vdev;
+    vdpa_note_entries(t);
     t->plugged = true;
     qvirtio_pci_device_enable(t->pci);
     qvirtio_start_device(t->vdev);

@@ -127,6 +127,7 @@ typedef struct VdpaRing {
  * @ring: the rings that vdpa_start() set up
  * @num_rings: their number
  * @poll: whether no interrupt is waited for
+ * @entries: IOTLB entries when the device was made
  */
 struct VdpaTest {
     const VdpaCase *c;
@@ -141,6 +142,7 @@ struct VdpaTest {
     VdpaRing ring[VDPA_MAX_RINGS];
     unsigned num_rings;
     bool poll;
+    unsigned entries;
 
     /*< private >*/
     bool plugged;

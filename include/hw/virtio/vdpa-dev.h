@@ -23,6 +23,11 @@ OBJECT_DECLARE_SIMPLE_TYPE(VhostVdpaDevice, VHOST_VDPA_DEVICE)
 
 #define VHOST_VDPA_DEVICE_BOOT_SUFFIX_MAX 32
 
+/* In linux/vhost_types.h since Linux 6.7 */
+#ifndef VHOST_BACKEND_F_IOTLB_PERSIST
+#define VHOST_BACKEND_F_IOTLB_PERSIST 0x8
+#endif
+
 /**
  * VdpaDevRing - what this device keeps of each ring
  * @used: the driver has set the ring up; decided when the device starts
@@ -35,16 +40,20 @@ typedef struct VdpaDevRing {
 
 /**
  * VdpaDevMemory - guest RAM as the backend has it mapped
- * @listener: follows the guest's physical address space while mapped
- * @pieces: the mapped pieces, of type VdpaDevPiece, in ascending order
- * @batch: an IOTLB batch is open
- * @err: the first failure since the device started to map, or NULL
+ * @listener: follows the guest's physical address space
+ * @wanted: pieces of guest RAM as of the last commit, in ascending order
+ * @mapped: pieces that are mapped, in no order
+ * @active: changes are followed
+ * @forgotten: the backend was reset and may have lost the table
+ * @maps_private: the backend is known to map memory that is not shared
  */
 typedef struct VdpaDevMemory {
     MemoryListener listener;
-    GArray *pieces;
-    bool batch;
-    Error *err;
+    GArray *wanted;
+    GArray *mapped;
+    bool active;
+    bool forgotten;
+    bool maps_private;
 } VdpaDevMemory;
 
 struct VhostVdpaDevice {
@@ -183,8 +192,8 @@ bool vdpa_dev_set_status(VhostVdpaDevice *v, uint8_t status, Error **errp);
  * @v: the device, open
  * @errp: filled with the piece that cannot be mapped and why
  *
- * A change of the memory map that cannot be followed later on ends in
- * vdpa_dev_fail().
+ * A change of the memory map that cannot be followed while the device runs
+ * ends in vdpa_dev_fail().
  *
  * Returns: true on success; on failure nothing is mapped.
  */
@@ -192,12 +201,21 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp);
 
 /**
  * vdpa_dev_memory_unmap() - unmap all that vdpa_dev_memory_map() has mapped
- * @v: the device, open
- * @errp: filled with the first call that failed
- *
- * Returns: true on success; after a failure nothing counts as mapped either.
+ * @v: the device, open and stopped
  */
-bool vdpa_dev_memory_unmap(VhostVdpaDevice *v, Error **errp);
+void vdpa_dev_memory_unmap(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_memory_prepare() - make sure that the backend can reach all of it
+ * @v: the device, about to start
+ * @errp: filled with the piece that cannot be mapped and why
+ *
+ * Maps what could not be mapped when it came, and reminds a backend of its
+ * table that may have lost it at a reset.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_memory_prepare(VhostVdpaDevice *v, Error **errp);
 
 /**
  * vdpa_dev_memory_covers() - whether a range is mapped without a hole
