@@ -240,7 +240,7 @@ bool vdpa_dev_open(VhostVdpaDevice *v, Error **errp)
     v->vdpa.msg_type = VHOST_IOTLB_MSG_V2;
 
     if (!vdpa_dev_ask_device_id(v, errp) ||
-        !vdpa_dev_reset_backend(v, errp) ||
+        !vdpa_dev_set_status(v, 0, errp) ||
         !vdpa_dev_ask_features(v, errp) ||
         !vdpa_dev_ask_iova_range(v, errp) ||
         !vdpa_dev_ask_config_size(v, errp) ||

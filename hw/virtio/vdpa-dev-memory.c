@@ -90,7 +90,9 @@ static hwaddr vdpa_dev_cut(hwaddr iova, hwaddr last)
     if (iova < VDPA_DEV_WINDOWS_START) {
         cut = VDPA_DEV_WINDOWS_START - 1;
     } else if (iova < VDPA_DEV_WINDOWS_END) {
-        cut = QEMU_ALIGN_DOWN(iova, VDPA_DEV_WINDOW) + VDPA_DEV_WINDOW - 1;
+        hwaddr window = MAX(VDPA_DEV_WINDOW, qemu_real_host_page_size());
+
+        cut = QEMU_ALIGN_DOWN(iova, window) + window - 1;
     }
     return MIN(cut, last);
 }
@@ -201,7 +203,9 @@ static bool vdpa_dev_map_piece(VhostVdpaDevice *v, const VdpaDevPiece *piece,
     if (!vdpa_dev_call_result(v, "IOTLB_UPDATE", ret, errp)) {
         error_prepend(errp, "cannot map guest RAM at [0x%" HWADDR_PRIx
                       ", 0x%" HWADDR_PRIx "]: ", piece->iova, piece->last);
-        vdpa_dev_map_hint(v, errp);
+        if (ret == -EFAULT) {
+            vdpa_dev_map_hint(v, errp);
+        }
         return false;
     }
     memory_region_ref(piece->mr);
@@ -241,9 +245,9 @@ static bool vdpa_dev_batch_end(VhostVdpaDevice *v, Error **errp)
     if (!(v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH))) {
         return true;
     }
-    return vdpa_dev_call_result(v, "IOTLB_BATCH_END",
-                                vdpa_dev_iotlb(v, VHOST_IOTLB_BATCH_END,
-                                               NULL), errp);
+    v->memory.in_batch = !vdpa_dev_call_result(v, "IOTLB_BATCH_END",
+        vdpa_dev_iotlb(v, VHOST_IOTLB_BATCH_END, NULL), errp);
+    return !v->memory.in_batch;
 }
 
 static bool vdpa_dev_find_piece(GArray *pieces, const VdpaDevPiece *piece)
@@ -279,16 +283,22 @@ static bool vdpa_dev_unmap_stale(VhostVdpaDevice *v, Error **errp)
 static bool vdpa_dev_check_skipped(VhostVdpaDevice *v,
                                    const VdpaDevPiece *piece, Error **errp)
 {
+    ERRP_GUARD();
     VdpaDevPiece page = *piece;
+    int ret;
 
     if (v->memory.maps_private ||
         qemu_ram_is_shared(piece->mr->ram_block)) {
         return true;
     }
     page.last = page.iova + qemu_real_host_page_size() - 1;
-    if (vdpa_dev_iotlb(v, VHOST_IOTLB_UPDATE, &page) < 0) {
+    ret = vdpa_dev_iotlb(v, VHOST_IOTLB_UPDATE, &page);
+    if (ret == -EFAULT) {
         v->memory.maps_private = true;
         return true;
+    }
+    if (!vdpa_dev_call_result(v, "IOTLB_UPDATE", ret, errp)) {
+        return false;
     }
     vdpa_dev_iotlb(v, VHOST_IOTLB_INVALIDATE, &page);
     error_setg(errp, "%s: IOTLB_UPDATE skips guest RAM that is not shared",
@@ -300,16 +310,41 @@ static bool vdpa_dev_check_skipped(VhostVdpaDevice *v,
     return false;
 }
 
-static bool vdpa_dev_check_private(VhostVdpaDevice *v, GArray *pieces,
-                                   Error **errp)
+/* When private memory is skipped none of it counts as mapped */
+static bool vdpa_dev_check_private(VhostVdpaDevice *v, Error **errp)
 {
-    for (unsigned i = 0; i < pieces->len; i++) {
-        if (!vdpa_dev_check_skipped(v, &g_array_index(pieces, VdpaDevPiece, i),
-                                    errp)) {
-            return false;
+    GArray *mapped = v->memory.mapped;
+    bool ok = true;
+
+    for (unsigned i = 0; ok && i < mapped->len; i++) {
+        ok = vdpa_dev_check_skipped(v, &g_array_index(mapped, VdpaDevPiece, i),
+                                    errp);
+    }
+    for (unsigned i = mapped->len; !ok && i-- > 0; ) {
+        VdpaDevPiece *piece = &g_array_index(mapped, VdpaDevPiece, i);
+
+        if (!qemu_ram_is_shared(piece->mr->ram_block)) {
+            vdpa_dev_unmap_piece(v, i, NULL);
         }
     }
-    return true;
+    return ok;
+}
+
+/* All that is in @missing but the last, and all that is not wanted any more */
+static bool vdpa_dev_change_batch(VhostVdpaDevice *v, GArray *missing,
+                                  Error **errp)
+{
+    bool ok;
+
+    if (!vdpa_dev_batch_begin(v, errp)) {
+        return false;
+    }
+    ok = vdpa_dev_unmap_stale(v, errp);
+    for (unsigned i = 0; ok && i + 1 < missing->len; i++) {
+        ok = vdpa_dev_map_piece(v, &g_array_index(missing, VdpaDevPiece, i),
+                                errp);
+    }
+    return vdpa_dev_batch_end(v, ok ? errp : NULL) && ok;
 }
 
 /*
@@ -319,24 +354,21 @@ static bool vdpa_dev_check_private(VhostVdpaDevice *v, GArray *pieces,
 static bool vdpa_dev_change_map(VhostVdpaDevice *v, GArray *missing,
                                 Error **errp)
 {
-    unsigned batched = missing->len ? missing->len - 1 : 0;
-    bool ok;
+    VdpaDevMemory *memory = &v->memory;
+    unsigned kept = memory->wanted->len - missing->len;
+    bool ok = true;
 
-    if (!vdpa_dev_batch_begin(v, errp)) {
-        return false;
+    if (missing->len > 1 || memory->mapped->len > kept) {
+        ok = vdpa_dev_change_batch(v, missing, errp);
     }
-    ok = vdpa_dev_unmap_stale(v, errp);
-    for (unsigned i = 0; ok && i < batched; i++) {
-        ok = vdpa_dev_map_piece(v, &g_array_index(missing, VdpaDevPiece, i),
-                                errp);
-    }
-    ok &= vdpa_dev_batch_end(v, ok ? errp : NULL);
     if (ok && missing->len) {
         ok = vdpa_dev_map_piece(v, &g_array_index(missing, VdpaDevPiece,
-                                                  batched), errp);
-        v->memory.forgotten &= !ok;
+                                                  missing->len - 1), errp) &&
+             vdpa_dev_check_private(v, errp);
+        memory->forgotten = false;
     }
-    return ok && vdpa_dev_check_private(v, missing, errp);
+    memory->forgotten |= !ok;
+    return ok;
 }
 
 /* Make what is mapped equal to what is wanted */
@@ -385,6 +417,9 @@ bool vdpa_dev_memory_prepare(VhostVdpaDevice *v, Error **errp)
 {
     VdpaDevMemory *memory = &v->memory;
 
+    if (memory->in_batch && !vdpa_dev_batch_end(v, errp)) {
+        return false;
+    }
     if (!vdpa_dev_memory_sync(v, errp)) {
         return false;
     }
@@ -430,13 +465,16 @@ static void vdpa_dev_memory_commit(MemoryListener *listener)
                                       memory.listener);
     Error *err = NULL;
 
-    if (!v->memory.active || vdpa_dev_memory_sync(v, &err)) {
+    if (!v->memory.active || v->failed || vdpa_dev_memory_sync(v, &err)) {
         return;
     }
     if (v->started) {
         /* Not with a hole: the rest is stopped when the driver resets */
         vdpa_dev_reset_backend(v, NULL);
         vdpa_dev_fail(v, err);
+    } else if (!v->memory.warned) {
+        v->memory.warned = true;
+        warn_report_err(err);
     } else {
         /* The next start tries again, and says why it cannot */
         error_free(err);

@@ -79,6 +79,7 @@ static const VdpaDevPciType *vdpa_dev_pci_type(uint32_t device_id)
 static bool vdpa_dev_pci_choose_legacy(VirtIOPCIProxy *proxy,
                                        VhostVdpaDevice *v, Error **errp)
 {
+    ERRP_GUARD();
     bool has_legacy = vdpa_dev_pci_type(v->device_id)->transitional_id;
     bool needs_legacy = proxy->disable_modern ||
                         proxy->disable_legacy == ON_OFF_AUTO_OFF;

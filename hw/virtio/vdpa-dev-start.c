@@ -22,9 +22,11 @@
 bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
 {
     v->needs_backend_reset = !vdpa_dev_set_status(v, 0, errp);
-    v->config_call = false;
     v->memory.forgotten |= !(v->hdev.backend_cap &
                              BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST));
+    /* When it cannot be bound again the next start tries, and says so */
+    v->config_call = false;
+    vdpa_dev_config_bind(v, NULL);
     return !v->needs_backend_reset;
 }
 
@@ -389,7 +391,6 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
 
 reset:
     vdpa_dev_reset_backend(v, NULL);
-    vdpa_dev_config_bind(v, NULL);
     vdpa_dev_drop_guest_notifiers(v);
 drop_host_notifiers:
     vdpa_dev_drop_host_notifiers(v, v->num_rings);
@@ -429,8 +430,6 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
 
     vdpa_dev_set_started(v, false);
     ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);
-    /* When it fails the next start tries again, and says so */
-    vdpa_dev_config_bind(v, NULL);
     vdpa_dev_drop_guest_notifiers(v);
     vdpa_dev_drop_host_notifiers(v, v->num_rings);
     return ok;

@@ -251,6 +251,7 @@ static bool vdpa_dev_set_boot_path(VhostVdpaDevice *v, Error **errp)
 
 static bool vdpa_dev_check_transport(VhostVdpaDevice *v, Error **errp)
 {
+    ERRP_GUARD();
     VirtIODevice *vdev = VIRTIO_DEVICE(v);
 
     if (v->config_size > v->config_window) {

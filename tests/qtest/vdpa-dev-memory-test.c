@@ -223,6 +223,26 @@ static void test_private_dimm(VdpaTest *t)
     qobject_unref(rsp);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
     vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
+
+    /* It stays a hole, and the device does not start with it */
+    vdpa_reset(t);
+    vdpa_prepare(t, VDPA_MSIX, 1);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
+}
+
+/* Plugged before the driver comes: a warning, and no start either */
+static void test_private_dimm_before_start(VdpaTest *t)
+{
+    QDict *rsp = plug_dimm(t);
+
+    qobject_unref(rsp);
+    vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
+    vdpa_prepare(t, VDPA_MSIX, 1);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
 }
 
 static const VdpaCase cases[] = {
@@ -246,6 +266,9 @@ static const VdpaCase cases[] = {
       .sim = "type=block",
       .args = DIMM_ARGS("memory-backend-memfd,share=on") },
     { "memory/hot-added-private", test_private_dimm, .sim = "type=block",
+      .args = DIMM_ARGS("memory-backend-ram") },
+    { "memory/hot-added-private-before-the-start",
+      test_private_dimm_before_start, .sim = "type=block",
       .args = DIMM_ARGS("memory-backend-ram") },
 };
 

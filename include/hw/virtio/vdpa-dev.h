@@ -44,6 +44,8 @@ typedef struct VdpaDevRing {
  * @wanted: pieces of guest RAM as of the last commit, in ascending order
  * @mapped: pieces that are mapped, in no order
  * @active: changes are followed
+ * @in_batch: a batch could not be ended
+ * @warned: it was said that there is a hole
  * @forgotten: the backend was reset and may have lost the table
  * @maps_private: the backend is known to map memory that is not shared
  */
@@ -52,6 +54,8 @@ typedef struct VdpaDevMemory {
     GArray *wanted;
     GArray *mapped;
     bool active;
+    bool in_batch;
+    bool warned;
     bool forgotten;
     bool maps_private;
 } VdpaDevMemory;
