@@ -18,6 +18,7 @@
 #include "libqos/virtio-mmio-modern.h"
 #include "standard-headers/linux/virtio_blk.h"
 #include "standard-headers/linux/virtio_net.h"
+#include "boot-sector.h"
 #include "vdpa-dev-helpers.h"
 
 #define FLAGS(flags)            ((void *)(uintptr_t)(flags))
@@ -838,6 +839,30 @@ static void test_bootindex(VdpaTest *t)
     pc_fw_cfg_uninit(fw_cfg);
 }
 
+/* SeaBIOS and its driver; the boot sector leaves a mark in memory */
+static void test_firmware_boots(VdpaTest *t)
+{
+    g_autofree char *dir = g_dir_make_tmp("vdpa-dev-XXXXXX", NULL);
+    g_autofree char *disk = g_build_filename(dir, "disk-XXXXXX", NULL);
+    g_autofree char *devices = NULL, *binary = NULL;
+    QVdpaSim *sim;
+    QTestState *qts;
+
+    g_assert_cmpint(boot_sector_init(disk), ==, 0);
+    devices = g_strdup_printf("type=block,file=%s", disk);
+    sim = qvdpa_sim_new(dir, devices);
+    binary = qvdpa_sim_wrap(sim, t->binary);
+    g_setenv("QTEST_QEMU_BINARY", binary, true);
+    qts = qtest_initf("-M pc -accel tcg -nodefaults" VDPA_SHARED_RAM
+                      " -device vhost-vdpa-device-pci,bootindex=0"
+                      ",vhostdev=/dev/vhost-vdpa-0%s", (char *)t->c->data);
+    boot_sector_test(qts);
+    qtest_quit(qts);
+    boot_sector_cleanup(disk);
+    qvdpa_sim_free(sim);
+    rmdir(dir);
+}
+
 /* Migration */
 
 static void test_migration_refused(VdpaTest *t)
@@ -993,6 +1018,10 @@ static const VdpaCase cases[] = {
     /* the rest */
     { "bootindex-reaches-firmware", test_bootindex, VDPA_NEEDS_BLOCK,
       .props = ",bootindex=1" },
+    { "firmware-boots-from-it", test_firmware_boots, .plug = true,
+      .data = "" },
+    { "firmware-boots-from-it-modern", test_firmware_boots, .plug = true,
+      .data = ",disable-legacy=on" },
     { "migration/refused-with-reason", test_migration_refused,
       VDPA_NEEDS_BLOCK },
     { "migration/only-migratable-refuses", test_only_migratable,
