@@ -17,9 +17,11 @@
 
 #define GENERIC "vhost-vdpa-device-pci"
 
-/* i440FX, PAM1: reads and writes of [0xc0000, 0xc3fff] go to RAM */
+/* i440FX: PAM1 has [0xc0000, 0xc3fff] low and [0xc4000, 0xc7fff] high */
 #define I440FX_PAM1             0x5a
-#define I440FX_PAM_RAM          0x03
+#define I440FX_PAM2             0x5b
+#define I440FX_PAM_BOTH_RAM     0x33
+#define I440FX_PAM_LOW_RAM      0x03
 
 #define DIMM_ARGS(backend) \
     " -m 128M,slots=1,maxmem=1G -object " backend ",id=mem0,size=128M"
@@ -126,13 +128,16 @@ static void test_window_moves(VdpaTest *t)
     g_autoptr(GPtrArray) log = NULL;
     unsigned i;
 
+    qpci_config_writeb(host, I440FX_PAM1, I440FX_PAM_BOTH_RAM);
+    qpci_config_writeb(host, I440FX_PAM2, I440FX_PAM_BOTH_RAM);
     vdpa_start(t, VDPA_MSIX, 1);
     vdpa_blk_verify(t);
     qvdpa_sim_clear(t->sim, 0);
 
-    qpci_config_writeb(host, I440FX_PAM1, I440FX_PAM_RAM);
+    /* One of four windows that are next to each other */
+    qpci_config_writeb(host, I440FX_PAM1, I440FX_PAM_LOW_RAM);
     g_assert_cmpuint(count_changes(t), ==, 1);
-    qpci_config_writeb(host, I440FX_PAM1, 0);
+    qpci_config_writeb(host, I440FX_PAM1, I440FX_PAM_BOTH_RAM);
     g_assert_cmpuint(count_changes(t), ==, 2);
     log = qvdpa_sim_log(t->sim, 0);
     for (i = 0; i < log->len; i++) {
@@ -140,7 +145,7 @@ static void test_window_moves(VdpaTest *t)
 
         if (g_str_equal(call->name, "IOTLB_UPDATE") ||
             g_str_equal(call->name, "IOTLB_INVALIDATE")) {
-            g_assert_cmphex(qvdpa_call_arg(call, "iova"), ==, 0xc0000);
+            g_assert_cmphex(qvdpa_call_arg(call, "iova"), ==, 0xc4000);
             g_assert_cmphex(qvdpa_call_arg(call, "size"), ==, 0x4000);
         }
     }
