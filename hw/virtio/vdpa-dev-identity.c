@@ -213,9 +213,15 @@ static bool vdpa_dev_narrow_rings(VhostVdpaDevice *v, Error **errp)
         largest = MAX(largest, v->ring_sizes[i]);
         v->ring_sizes[i] = MIN(v->ring_sizes[i], v->queue_size);
     }
-    if (!is_power_of_2(v->queue_size) || v->queue_size > largest) {
-        error_setg(errp, "%s: queue-size=%" PRIu16 " is not a power of two of"
-                   " at most %" PRIu16, v->name, v->queue_size, largest);
+    if (!is_power_of_2(v->queue_size)) {
+        error_setg(errp, "%s: queue-size=%" PRIu16 " is not a power of two",
+                   v->name, v->queue_size);
+        return false;
+    }
+    if (v->queue_size > largest) {
+        error_setg(errp, "%s: queue-size=%" PRIu16 " is above %" PRIu16
+                   ", the most that the host device's rings can have",
+                   v->name, v->queue_size, largest);
         return false;
     }
     return true;

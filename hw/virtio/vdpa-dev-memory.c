@@ -163,15 +163,15 @@ static void vdpa_dev_map_hint(VhostVdpaDevice *v, Error **errp)
         limit.rlim_cur != RLIM_INFINITY && pinned + missing > limit.rlim_cur) {
         error_append_hint(errp, "RLIMIT_MEMLOCK is %" PRIu64 " KiB; %" PRIu64
                           " KiB are pinned and %" PRIu64 " KiB more are "
-                          "needed. Raise it with ulimit -l, LimitMEMLOCK= of "
-                          "systemd or hard_limit of libvirt.\n",
+                          "needed. If the host device pins memory, raise it "
+                          "with ulimit -l, LimitMEMLOCK= of systemd or "
+                          "hard_limit of libvirt.\n",
                           (uint64_t)limit.rlim_cur / KiB, pinned / KiB,
                           missing / KiB);
-    } else {
-        error_append_hint(errp, "The kernel may be out of IOTLB entries "
-                          "(module parameter max_iotlb_entries): back the "
-                          "guest's memory with huge pages.\n");
     }
+    error_append_hint(errp, "The kernel may be out of IOTLB entries (module "
+                      "parameter max_iotlb_entries): back the guest's memory "
+                      "with huge pages.\n");
 }
 
 static bool vdpa_dev_check_range(VhostVdpaDevice *v, const VdpaDevPiece *piece,

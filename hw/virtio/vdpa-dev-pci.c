@@ -85,7 +85,9 @@ static bool vdpa_dev_pci_choose_legacy(VirtIOPCIProxy *proxy,
                         proxy->disable_legacy == ON_OFF_AUTO_OFF;
 
     if (!needs_legacy &&
-        (!has_legacy || v->config_size > VDPA_DEV_PCI_LEGACY_CONFIG)) {
+        (!has_legacy || v->config_size > VDPA_DEV_PCI_LEGACY_CONFIG ||
+         virtio_host_has_feature(VIRTIO_DEVICE(v),
+                                 VIRTIO_F_ACCESS_PLATFORM))) {
         proxy->disable_legacy = ON_OFF_AUTO_ON;
     }
     if (needs_legacy && !has_legacy) {
