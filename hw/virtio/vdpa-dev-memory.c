@@ -465,10 +465,12 @@ static void vdpa_dev_memory_commit(MemoryListener *listener)
                                       memory.listener);
     Error *err = NULL;
 
-    if (!v->memory.active || v->failed || vdpa_dev_memory_sync(v, &err)) {
+    if (!v->memory.active) {
         return;
     }
-    if (v->started) {
+    if (vdpa_dev_memory_sync(v, &err)) {
+        v->memory.warned = false;
+    } else if (v->started) {
         /* Not with a hole: the rest is stopped when the driver resets */
         vdpa_dev_reset_backend(v, NULL);
         vdpa_dev_fail(v, err);

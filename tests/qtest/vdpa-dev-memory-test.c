@@ -153,6 +153,24 @@ static void test_window_moves(VdpaTest *t)
     g_free(host);
 }
 
+/* A device that failed but still runs reaches no memory that went away */
+static void test_followed_after_failure(VdpaTest *t)
+{
+    QPCIDevice *host = qpci_device_find(t->bus, QPCI_DEVFN(0, 0));
+
+    qpci_config_writeb(host, I440FX_PAM1, I440FX_PAM_BOTH_RAM);
+    vdpa_start(t, VDPA_MSIX, 1);
+    qvdpa_sim_do(t->sim, "fault 0 GET_CONFIG errno=EIO");
+    qvirtio_config_readl(t->vdev, 0);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "GET_CONFIG", NULL);
+
+    qvdpa_sim_clear(t->sim, 0);
+    qpci_config_writeb(host, I440FX_PAM1, I440FX_PAM_LOW_RAM);
+    g_assert_cmpuint(count_changes(t), ==, 1);
+    g_free(host);
+}
+
 static void test_lock_limit(VdpaTest *t)
 {
     struct rlimit limit;
@@ -262,6 +280,8 @@ static const VdpaCase cases[] = {
     { "memory/reminder-map-fails", test_reminder_fails,
       .sim = "type=block,profile=6.1", .data = "IOTLB_UPDATE" },
     { "memory/windows-move-alone", test_window_moves, .sim = "type=block" },
+    { "memory/followed-after-a-failure", test_followed_after_failure,
+      .sim = "type=block" },
     { "memory/lock-limit", test_lock_limit, .plug = true,
       .sim = "type=block,mapping=pa,memlock=8M" },
     { "memory/beyond-the-iova-range", test_beyond_range, .plug = true },
