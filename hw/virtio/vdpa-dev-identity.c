@@ -28,6 +28,7 @@
 #define VDPA_DEV_BACKEND_FEATURES (BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2) | \
                                    BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH) | \
                                    BIT_ULL(VHOST_BACKEND_F_SUSPEND) | \
+                                   BIT_ULL(VHOST_BACKEND_F_RESUME) | \
                                    BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST))
 
 static bool vdpa_dev_open_fd(VhostVdpaDevice *v, Error **errp)

@@ -1,8 +1,9 @@
 /*
  * vhost-vdpa-device: starting and stopping the backend
  *
- * While the driver has not set DRIVER_OK, and while the machine is stopped,
- * the backend's status is 0 and nothing of the guest is known to it.
+ * While the driver has not set DRIVER_OK the backend's status is 0, and of the
+ * guest it knows the memory alone.  So it is while the machine is stopped,
+ * unless the backend can be resumed.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -22,6 +23,7 @@
 bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
 {
     v->needs_backend_reset = !vdpa_dev_set_status(v, 0, errp);
+    v->suspended = false;
     v->memory.forgotten |= !(v->hdev.backend_cap &
                              BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST));
     /* When it cannot be bound again the next start tries, and says so */
@@ -224,7 +226,7 @@ static bool vdpa_dev_set_up_rings(VhostVdpaDevice *v, Error **errp)
     return true;
 }
 
-static void vdpa_dev_kick_rings(VhostVdpaDevice *v)
+void vdpa_dev_kick_rings(VhostVdpaDevice *v)
 {
     for (unsigned i = 0; i < v->num_rings; i++) {
         if (v->rings[i].used) {
@@ -331,8 +333,7 @@ static bool vdpa_dev_check_driver(VhostVdpaDevice *v, uint8_t status,
         return false;
     }
     if (v->rings_lost) {
-        error_setg(errp, "%s: the driver took DRIVER_OK back without a reset, "
-                   "and the host device cannot be suspended", v->name);
+        error_propagate(errp, error_copy(v->rings_lost));
         return false;
     }
     return true;
@@ -378,7 +379,7 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
     if (!vdpa_dev_take_guest_notifiers(v, errp)) {
         goto drop_host_notifiers;
     }
-    if (!vdpa_dev_memory_prepare(v, errp) ||
+    if (!vdpa_dev_iotlb_prepare(v, errp) ||
         !vdpa_dev_negotiate(v, errp) ||
         !vdpa_dev_set_up_rings(v, errp) ||
         !vdpa_dev_config_bind(v, errp) ||
@@ -397,33 +398,6 @@ drop_host_notifiers:
     return false;
 }
 
-/* Halt the rings and take over where they are */
-static bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp)
-{
-    VirtIODevice *vdev = VIRTIO_DEVICE(v);
-    struct vhost_dev *hdev = &v->hdev;
-
-    if (!vdpa_dev_call(v, VHOST_VDPA_SUSPEND, "SUSPEND", NULL, errp)) {
-        return false;
-    }
-    for (unsigned i = 0; i < v->num_rings; i++) {
-        struct vhost_vring_state state = { .index = i };
-        int ret;
-
-        if (!v->rings[i].used) {
-            continue;
-        }
-        ret = hdev->vhost_ops->vhost_get_vring_base(hdev, &state);
-        if (!vdpa_dev_ring_result(v, "GET_VRING_BASE", i, ret, errp)) {
-            return false;
-        }
-        virtio_queue_set_last_avail_idx(vdev, i, state.num);
-        virtio_queue_invalidate_signalled_used(vdev, i);
-        virtio_queue_update_used_idx(vdev, i);
-    }
-    return true;
-}
-
 bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
 {
     bool ok = !keep || vdpa_dev_save_rings(v, errp);
@@ -433,4 +407,13 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
     vdpa_dev_drop_guest_notifiers(v);
     vdpa_dev_drop_host_notifiers(v, v->num_rings);
     return ok;
+}
+
+bool vdpa_dev_pause(VhostVdpaDevice *v, Error **errp)
+{
+    if (!vdpa_dev_suspend(v, errp)) {
+        vdpa_dev_stop(v, false, NULL);
+        return false;
+    }
+    return true;
 }

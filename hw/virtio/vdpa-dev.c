@@ -109,7 +109,8 @@ static void vdpa_dev_try_start(VhostVdpaDevice *v, uint8_t status)
 
     /* A ring that the core could not map: said again below, with the device */
     VIRTIO_DEVICE(v)->broken = false;
-    if (!vdpa_dev_start(v, status, &err)) {
+    if (v->suspended ? !vdpa_dev_resume(v, &err)
+                     : !vdpa_dev_start(v, status, &err)) {
         error_prepend(&err, "cannot start: ");
         vdpa_dev_fail(v, err);
     }
@@ -117,13 +118,14 @@ static void vdpa_dev_try_start(VhostVdpaDevice *v, uint8_t status)
 
 static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
 {
-    bool exiting = runstate_check(RUN_STATE_SHUTDOWN);
-    bool can_suspend = v->hdev.backend_cap &
-                       BIT_ULL(VHOST_BACKEND_F_SUSPEND);
-    bool go_on = status && !v->failed && !exiting;
+    uint64_t cap = v->hdev.backend_cap;
+    bool can_suspend = cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND);
+    bool can_resume = can_suspend && (cap & BIT_ULL(VHOST_BACKEND_F_RESUME));
+    bool go_on = status && !v->failed && !runstate_check(RUN_STATE_SHUTDOWN);
+    bool pause = go_on && !VIRTIO_DEVICE(v)->vm_running;
     Error *err = NULL;
 
-    if (go_on && !can_suspend && !VIRTIO_DEVICE(v)->vm_running) {
+    if (pause && !can_suspend) {
         if (!v->warned_running) {
             v->warned_running = true;
             warn_report("%s: the host device cannot be suspended: it keeps "
@@ -131,8 +133,13 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
         }
         return;
     }
-    v->rings_lost = go_on && !can_suspend;
-    if (!vdpa_dev_stop(v, go_on && can_suspend, &err)) {
+    if (go_on && !can_suspend) {
+        error_setg(&v->rings_lost, "%s: the driver took DRIVER_OK back without "
+                   "a reset, and the host device cannot be suspended",
+                   v->name);
+    }
+    if (pause && can_resume ? !vdpa_dev_pause(v, &err)
+                            : !vdpa_dev_stop(v, go_on && can_suspend, &err)) {
         error_prepend(&err, "cannot stop: ");
         if (go_on) {
             vdpa_dev_fail(v, err);
@@ -147,7 +154,7 @@ static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
     bool should_start = virtio_device_should_start(vdev, status);
 
-    if (should_start && !v->started && !v->failed) {
+    if (should_start && (!v->started || v->suspended) && !v->failed) {
         vdpa_dev_try_start(v, status);
     } else if (!should_start && v->started) {
         vdpa_dev_try_stop(v, status);
@@ -157,13 +164,19 @@ static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
     }
 }
 
+static void vdpa_dev_forget_rings(VhostVdpaDevice *v)
+{
+    error_free(v->rings_lost);
+    v->rings_lost = NULL;
+}
+
 static void vdpa_dev_reset(VirtIODevice *vdev)
 {
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
 
     trace_vdpa_dev_reset(v->name);
     v->failed = false;
-    v->rings_lost = false;
+    vdpa_dev_forget_rings(v);
     v->set_config_failed = false;
 }
 
@@ -314,6 +327,7 @@ static void vdpa_dev_delete_rings(VhostVdpaDevice *v)
     }
     g_clear_pointer(&v->hdev.vqs, g_free);
     g_clear_pointer(&v->rings, g_free);
+    vdpa_dev_forget_rings(v);
 }
 
 static void vdpa_dev_realize(DeviceState *dev, Error **errp)

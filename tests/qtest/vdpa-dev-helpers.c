@@ -142,8 +142,8 @@ static void *vdpa_before(GString *cmd_line, void *arg)
         g_string_assign(cmd_line, c->machine);
     }
     g_string_append_printf(cmd_line, "%s%s 2>%s",
-                           simulated ? VDPA_SHARED_RAM : VDPA_ANONYMOUS_RAM,
-                           c->args ?: "", t->stderr_path);
+                           c->memory ?: simulated ? VDPA_SHARED_RAM :
+                           VDPA_ANONYMOUS_RAM, c->args ?: "", t->stderr_path);
 
     command = g_strdup(t->binary);
     if (c->wrap) {

@@ -84,6 +84,7 @@ typedef struct VdpaTest VdpaTest;
  *       that is needed, else a disk
  * @plug: whether the machine starts without the device
  * @props: properties, each with a comma in front of it
+ * @memory: options that replace the guest memory's
  * @args: further options
  * @machine: options that replace the machine's; such a machine starts without
  *           the device
@@ -98,6 +99,7 @@ typedef struct VdpaCase {
     const char *sim;
     bool plug;
     const char *props;
+    const char *memory;
     const char *args;
     const char *machine;
     char *(*wrap)(const char *node, const char *command);

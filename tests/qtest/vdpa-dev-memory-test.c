@@ -23,8 +23,23 @@
 #define I440FX_PAM_BOTH_RAM     0x33
 #define I440FX_PAM_LOW_RAM      0x03
 
+/* Q35: SMRAM control, datasheet of the 3 series chipset, section 5.1 */
+#define MCH_SMRAM               0x9d
+#define MCH_SMRAM_D_OPEN        0x40
+#define MCH_SMRAM_G_SMRAME      0x08
+#define MCH_SMRAM_C_BASE        0xa0000
+#define MCH_ESMRAMC             0x9e
+#define MCH_ESMRAMC_TSEG_SZ_8MB 0x04
+#define MCH_ESMRAMC_T_EN        0x01
+
+#define SHARED                  "memory-backend-memfd,share=on"
 #define DIMM_ARGS(backend) \
-    " -m 128M,slots=1,maxmem=1G -object " backend ",id=mem0,size=128M"
+    " -m 128M,slots=2,maxmem=1G -object " backend ",id=mem0,size=128M"
+#define NUMA_MEMORY \
+    " -m 128M -object " SHARED ",id=ram0,size=64M -numa node,memdev=ram0" \
+    " -object " SHARED ",id=ram1,size=64M -numa node,memdev=ram1"
+/* Hot-added memory begins at 4 GiB */
+#define DIMM_LAST               (4 * GiB + 128 * MiB - 1)
 
 /* IOTLB messages that change the table, since the log was cleared */
 static unsigned count_changes(VdpaTest *t)
@@ -39,6 +54,24 @@ static unsigned count_changes(VdpaTest *t)
              g_str_equal(name, "IOTLB_INVALIDATE");
     }
     return n;
+}
+
+/* The lowest address that such a message has touched */
+static uint64_t first_changed(VdpaTest *t)
+{
+    g_autoptr(GPtrArray) log = qvdpa_sim_log(t->sim, 0);
+    uint64_t first = UINT64_MAX;
+    unsigned i;
+
+    for (i = 0; i < log->len; i++) {
+        QVdpaSimCall *call = qvdpa_log_call(log, i);
+
+        if (g_str_equal(call->name, "IOTLB_UPDATE") ||
+            g_str_equal(call->name, "IOTLB_INVALIDATE")) {
+            first = MIN(first, qvdpa_call_arg(call, "iova"));
+        }
+    }
+    return first;
 }
 
 static unsigned count_iotlb(VdpaTest *t)
@@ -192,37 +225,197 @@ static void test_beyond_range(VdpaTest *t)
                         NULL);
 }
 
-static QDict *plug_dimm(VdpaTest *t)
+/* Whether vhost has the guest's page at @iova mapped */
+static bool is_mapped(VdpaTest *t, uint64_t iova)
 {
-    return qtest_qmp(t->qts, "{ 'execute': 'device_add', 'arguments': {"
-                     " 'driver': 'pc-dimm', 'id': 'dimm0',"
-                     " 'memdev': 'mem0' } }");
+    g_auto(GStrv) lines = qvdpa_sim_command(t->sim, "iotlb 0");
+    unsigned i;
+
+    for (i = 0; lines[i]; i++) {
+        uint64_t first, last;
+
+        if (sscanf(lines[i], "%*u %" SCNx64 " %" SCNx64, &first, &last) == 2 &&
+            first <= iova && iova <= last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NULL, or why memory is not plugged */
+static char *try_dimm(VdpaTest *t, const char *id)
+{
+    /* Over HMP, because QMP does not carry an error's hint */
+    char *answer = qtest_hmp(t->qts, "device_add pc-dimm,id=%s,memdev=mem0",
+                             id);
+
+    if (!*answer) {
+        g_free(answer);
+        return NULL;
+    }
+    return answer;
+}
+
+static void expect_dimm_refused(VdpaTest *t, const char *why,
+                                const char *advice)
+{
+    g_autofree char *error = try_dimm(t, "dimm0");
+
+    g_assert_nonnull(error);
+    vdpa_assert_has(error, t->node);
+    vdpa_assert_has(error, why);
+    vdpa_assert_has(error, advice);
+}
+
+/* The guest has not noticed, and neither has the backend */
+static void assert_unharmed(VdpaTest *t, unsigned entries)
+{
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
+    g_assert_cmpuint(qvdpa_sim_iotlb_entries(t->sim, 0), ==, entries);
+    vdpa_blk_verify(t);
+    vdpa_expect_silence(t);
 }
 
 static void test_dimm(VdpaTest *t)
 {
-    QDict *rsp;
-
     vdpa_start(t, VDPA_MSIX, 1);
     vdpa_blk_verify(t);
     qvdpa_sim_clear(t->sim, 0);
-    rsp = plug_dimm(t);
-    g_assert_true(qdict_haskey(rsp, "return"));
-    qobject_unref(rsp);
+    g_assert_null(try_dimm(t, "dimm0"));
     g_assert_cmpuint(count_changes(t), ==, 1);
+    g_assert_true(is_mapped(t, DIMM_LAST));
     vdpa_blk_verify(t);
 }
 
-/* The device must not run with a hole, and a later start fills it */
-static void test_dimm_fails(VdpaTest *t)
+static void test_dimm_call_fails(VdpaTest *t)
 {
-    QDict *rsp;
+    unsigned entries = qvdpa_sim_iotlb_entries(t->sim, 0);
 
     vdpa_start(t, VDPA_MSIX, 1);
     vdpa_blk_verify(t);
-    qvdpa_sim_do(t->sim, "fault 0 IOTLB_UPDATE errno=ENOMEM");
-    rsp = plug_dimm(t);
-    qobject_unref(rsp);
+    qvdpa_sim_do(t->sim, "fault 0 IOTLB_UPDATE errno=EFAULT");
+    expect_dimm_refused(t, "IOTLB_UPDATE", strerror(EFAULT));
+    assert_unharmed(t, entries);
+    g_assert_null(try_dimm(t, "dimm0"));
+    g_assert_true(is_mapped(t, DIMM_LAST));
+    vdpa_blk_verify(t);
+}
+
+/* For a reason that is known before */
+static void test_dimm_refused(VdpaTest *t)
+{
+    const char *const *why = t->c->data;
+    unsigned entries = qvdpa_sim_iotlb_entries(t->sim, 0);
+
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    expect_dimm_refused(t, why[0], why[1]);
+    assert_unharmed(t, entries);
+}
+
+static void test_dimm_out_of_entries(VdpaTest *t)
+{
+    /* vhost's, and the same again as the device has them */
+    unsigned lines = qvdpa_sim_iotlb_entries(t->sim, 0);
+
+    qvdpa_sim_do(t->sim, "set 0 entries %u", lines / 2);
+    vdpa_start(t, VDPA_MSIX, 1);
+    expect_dimm_refused(t, "IOTLB_UPDATE", "max_iotlb_entries");
+    assert_unharmed(t, lines);
+}
+
+/* The plug fails for another reason: what was mapped for it is given back */
+static void test_dimm_withdrawn(VdpaTest *t)
+{
+    g_autofree char *error = NULL;
+    unsigned entries;
+
+    g_assert_null(try_dimm(t, "dimm0"));
+    vdpa_start(t, VDPA_MSIX, 1);
+    entries = qvdpa_sim_iotlb_entries(t->sim, 0);
+    qvdpa_sim_clear(t->sim, 0);
+    error = try_dimm(t, "dimm1");
+    vdpa_assert_has(error, "mem0");
+    g_assert_cmpuint(count_changes(t), >=, 1);
+    vdpa_settle(t);
+    g_assert_cmpuint(count_changes(t), ==, 2);
+    assert_unharmed(t, entries);
+}
+
+/* The second device cannot map it */
+static void test_dimm_refused_by_another(VdpaTest *t)
+{
+    unsigned entries = qvdpa_sim_iotlb_entries(t->sim, 0);
+    g_autofree char *answer = NULL, *error = NULL;
+
+    vdpa_start(t, VDPA_MSIX, 1);
+    answer = qtest_hmp(t->qts, "device_add vhost-vdpa-device-pci,id=vdpa1,"
+                       "addr=06.0,vhostdev=/dev/vhost-vdpa-1");
+    g_assert_cmpstr(answer, ==, "");
+    qvdpa_sim_do(t->sim, "fault 1 IOTLB_UPDATE errno=EFAULT");
+    error = try_dimm(t, "dimm0");
+    vdpa_assert_has(error, "/dev/vhost-vdpa-1");
+    vdpa_settle(t);
+    assert_unharmed(t, entries);
+}
+
+/* Registers of ACPI memory hotplug: docs/specs/acpi_mem_hotplug.rst */
+#define MHP_BASE        0xa00
+#define MHP_SLOT        (MHP_BASE + 0x0)
+#define MHP_CONTROL     (MHP_BASE + 0x14)
+#define MHP_EJECT       0x8
+
+static void eject_dimm(VdpaTest *t)
+{
+    qtest_qmp_device_del_send(t->qts, "dimm0");
+    qtest_outl(t->qts, MHP_SLOT, 0);
+    qtest_outb(t->qts, MHP_CONTROL, MHP_EJECT);
+    qtest_qmp_eventwait(t->qts, "DEVICE_DELETED");
+}
+
+static void test_dimm_unplug(VdpaTest *t)
+{
+    unsigned entries = qvdpa_sim_iotlb_entries(t->sim, 0);
+
+    vdpa_start(t, VDPA_MSIX, 1);
+    g_assert_null(try_dimm(t, "dimm0"));
+    eject_dimm(t);
+    assert_unharmed(t, entries);
+}
+
+/* It does not run on with a mapping of memory that is gone */
+static void test_dimm_unplug_fails(VdpaTest *t)
+{
+    vdpa_start(t, VDPA_MSIX, 1);
+    g_assert_null(try_dimm(t, "dimm0"));
+    qvdpa_sim_do(t->sim, "fault 0 IOTLB_INVALIDATE errno=EFAULT");
+    eject_dimm(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "IOTLB_INVALIDATE", NULL);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==, 0);
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_MSIX, 1);
+    g_assert_false(is_mapped(t, DIMM_LAST));
+    vdpa_blk_verify(t);
+}
+
+/* Nothing asks before a window moves */
+static void move_window(VdpaTest *t, uint8_t how)
+{
+    QPCIDevice *host = qpci_device_find(t->bus, QPCI_DEVFN(0, 0));
+
+    qpci_config_writeb(host, I440FX_PAM1, how);
+    g_free(host);
+}
+
+/* The device must not run with a hole, and a later start fills it first */
+static void test_hole_while_running(VdpaTest *t)
+{
+    move_window(t, I440FX_PAM_LOW_RAM);
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    qvdpa_sim_do(t->sim, "fault 0 IOTLB_UPDATE errno=EFAULT");
+    move_window(t, I440FX_PAM_BOTH_RAM);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
     qvirtio_wait_config_isr(t->vdev, VDPA_TIMEOUT_US);
     vdpa_expect_message(t, t->node, "IOTLB_UPDATE", NULL);
@@ -235,38 +428,65 @@ static void test_dimm_fails(VdpaTest *t)
     vdpa_blk_verify(t);
 }
 
-/* The kernel skips it and reports success */
-static void test_private_dimm(VdpaTest *t)
+/* A warning, and no start with it */
+static void test_hole_before_start(VdpaTest *t)
 {
-    QDict *rsp;
-
+    move_window(t, I440FX_PAM_LOW_RAM);
+    qvdpa_sim_do(t->sim, "fault 0 IOTLB_UPDATE errno=EFAULT always");
+    move_window(t, I440FX_PAM_BOTH_RAM);
+    vdpa_expect_message(t, t->node, "IOTLB_UPDATE", NULL);
+    vdpa_prepare(t, VDPA_MSIX, 1);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "IOTLB_UPDATE", NULL);
+    qvdpa_sim_do(t->sim, "unfault 0");
+    vdpa_reset(t);
     vdpa_start(t, VDPA_MSIX, 1);
     vdpa_blk_verify(t);
-    rsp = plug_dimm(t);
-    qobject_unref(rsp);
-    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
-    vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
-
-    /* It stays a hole, and the device does not start with it */
-    vdpa_reset(t);
-    vdpa_prepare(t, VDPA_MSIX, 1);
-    vdpa_set_status(t, VDPA_S_DRIVER_OK);
-    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
-    vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
 }
 
-/* Plugged before the driver comes: a warning, and no start either */
-static void test_private_dimm_before_start(VdpaTest *t)
+/* Memory that a chipset takes away for SMM; the rest stays where it is */
+static void test_smm(VdpaTest *t)
 {
-    QDict *rsp = plug_dimm(t);
+    QPCIDevice *host = qpci_device_find(t->bus, QPCI_DEVFN(0, 0));
+    g_autofree char *error = vdpa_try_plug(t, GENERIC, ",bus=rp0");
+    const uint64_t low = MCH_SMRAM_C_BASE, tseg = VDPA_RAM_SIZE - 8 * MiB;
 
-    qobject_unref(rsp);
-    vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
-    vdpa_prepare(t, VDPA_MSIX, 1);
-    vdpa_set_status(t, VDPA_S_DRIVER_OK);
-    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
-    vdpa_expect_message(t, t->node, "not shared", "share=on", NULL);
+    g_assert_cmpstr(error, ==, NULL);
+    g_assert_true(is_mapped(t, tseg));
+    g_assert_false(is_mapped(t, low));
+
+    /* Open: RAM behind the VGA window */
+    qpci_config_writeb(host, MCH_SMRAM, MCH_SMRAM_D_OPEN | MCH_SMRAM_G_SMRAME);
+    g_assert_true(is_mapped(t, low));
+    qvdpa_sim_clear(t->sim, 0);
+    qpci_config_writeb(host, MCH_ESMRAMC, MCH_ESMRAMC_T_EN |
+                       MCH_ESMRAMC_TSEG_SZ_8MB);
+    g_assert_false(is_mapped(t, tseg));
+    g_assert_false(is_mapped(t, VDPA_RAM_SIZE - 1));
+    g_assert_true(is_mapped(t, tseg - 1));
+    /* Of the 16 MiB at the end of RAM half is left */
+    g_assert_cmpuint(count_changes(t), ==, 2);
+    g_assert_cmphex(first_changed(t), ==, VDPA_RAM_SIZE - 16 * MiB);
+
+    qpci_config_writeb(host, MCH_SMRAM, MCH_SMRAM_G_SMRAME);
+    g_assert_false(is_mapped(t, low));
+    qpci_config_writeb(host, MCH_ESMRAMC, 0);
+    g_assert_true(is_mapped(t, tseg));
+    g_free(host);
 }
+
+/* Each node of a NUMA machine has memory of its own */
+static void test_numa(VdpaTest *t)
+{
+    g_assert_true(is_mapped(t, VDPA_RAM_SIZE / 2 - 1));
+    g_assert_true(is_mapped(t, VDPA_RAM_SIZE / 2));
+    g_assert_true(is_mapped(t, VDPA_RAM_SIZE - 1));
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+}
+
+#define WHY(...)                (const char *const[]) { __VA_ARGS__ }
 
 static const VdpaCase cases[] = {
     { "memory/mapped-when-the-device-is-made", test_mapped_at_realize,
@@ -286,15 +506,38 @@ static const VdpaCase cases[] = {
       .sim = "type=block,mapping=pa,memlock=8M" },
     { "memory/beyond-the-iova-range", test_beyond_range, .plug = true },
     { "memory/hot-added", test_dimm, .sim = "type=block",
-      .args = DIMM_ARGS("memory-backend-memfd,share=on") },
-    { "memory/hot-added-that-cannot-be-mapped", test_dimm_fails,
-      .sim = "type=block",
-      .args = DIMM_ARGS("memory-backend-memfd,share=on") },
-    { "memory/hot-added-private", test_private_dimm, .sim = "type=block",
-      .args = DIMM_ARGS("memory-backend-ram") },
-    { "memory/hot-added-private-before-the-start",
-      test_private_dimm_before_start, .sim = "type=block",
-      .args = DIMM_ARGS("memory-backend-ram") },
+      .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-up-to-the-end-of-the-iova-range", test_dimm,
+      .sim = "type=block,iova-last=0x107ffffff", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-beyond-the-iova-range", test_dimm_refused,
+      .sim = "type=block,iova-last=0x107fffffe", .args = DIMM_ARGS(SHARED),
+      .data = WHY("outside the IOVA range", "0x107ffffff") },
+    { "memory/hot-added-beyond-the-lock-limit", test_dimm_refused,
+      .sim = "type=block,mapping=pa,memlock=192M", .args = DIMM_ARGS(SHARED),
+      .data = WHY("IOTLB_UPDATE", "Bad address") },
+    { "memory/hot-added-private", test_dimm_refused, .sim = "type=block",
+      .args = DIMM_ARGS("memory-backend-ram"),
+      .data = WHY("not shared", "share=on") },
+    { "memory/hot-added-out-of-entries", test_dimm_out_of_entries,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-that-cannot-be-mapped", test_dimm_call_fails,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-for-nothing", test_dimm_withdrawn,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-refused-by-another", test_dimm_refused_by_another,
+      .sim = "type=block|type=rng", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-removed", test_dimm_unplug,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-removed-that-cannot-be-unmapped", test_dimm_unplug_fails,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hole-while-running", test_hole_while_running,
+      .sim = "type=block" },
+    { "memory/hole-before-the-start", test_hole_before_start,
+      .sim = "type=block" },
+    { "memory/taken-for-smm", test_smm, .sim = "type=block",
+      .machine = "-M q35,smm=on -device pcie-root-port,id=rp0,addr=05.0" },
+    { "memory/of-numa-nodes", test_numa, .sim = "type=block",
+      .memory = NUMA_MEMORY },
 };
 
 static void register_vdpa_dev_memory_test(void)

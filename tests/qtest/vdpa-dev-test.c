@@ -961,7 +961,7 @@ static const VdpaCase cases[] = {
     { "stop/request-made-while-stopped", test_request_while_stopped,
       VDPA_NEEDS_BLOCK },
     { "stop/suspends-before-reading-indices", test_stop_suspends_first,
-      .sim = "type=block" },
+      .sim = "type=block,profile=6.1" },
     { "stop/reset-while-stopped", test_stop_reset_while_stopped,
       VDPA_NEEDS_BLOCK },
     { "stop/quit-stops-the-device", test_quit_stops_device,

@@ -134,8 +134,23 @@ static const char *cmd_release(SimDev *dev, char **words, GString *out)
     (void)words;
     (void)out;
     dev->held = false;
+    for (r = 0; dev->running && r < dev->nrings; r++) {
+        sim_ring_release(dev, &dev->rings[r], false);
+    }
+    return NULL;
+}
+
+static const char *cmd_drain(SimDev *dev, char **words, GString *out)
+{
+    bool newest = words[0];
+    unsigned r;
+
+    (void)out;
+    if (newest && strcmp(words[0], "newest")) {
+        return "drain takes nothing, or newest";
+    }
     for (r = 0; r < dev->nrings; r++) {
-        sim_ring_release(dev, &dev->rings[r]);
+        sim_ring_release(dev, &dev->rings[r], newest);
     }
     return NULL;
 }
@@ -262,6 +277,7 @@ static const struct {
     { "needs-reset", cmd_needs_reset },
     { "hold", cmd_hold },
     { "release", cmd_release },
+    { "drain", cmd_drain },
     { "state", cmd_state },
     { "iotlb", cmd_iotlb },
     { "log", cmd_log },

@@ -265,7 +265,7 @@ int sim_dev_resume(SimDev *dev)
     dev->suspended = false;
     if (!dev->held) {
         for (i = 0; i < dev->nrings; i++) {
-            sim_ring_release(dev, &dev->rings[i]);
+            sim_ring_release(dev, &dev->rings[i], false);
         }
     }
     if (dev->pending_kick) {

@@ -255,14 +255,15 @@ bool sim_ring_run(SimDev *dev, SimRing *ring)
     return true;
 }
 
-void sim_ring_release(SimDev *dev, SimRing *ring)
+void sim_ring_release(SimDev *dev, SimRing *ring, bool newest)
 {
     SimElem *elem;
 
-    if (!dev->running) {
-        return;
-    }
-    while ((elem = g_queue_pop_head(&ring->held))) {
+    while ((elem = newest ? g_queue_pop_tail(&ring->held)
+                          : g_queue_pop_head(&ring->held))) {
         sim_ring_finish(dev, ring, elem);
+        if (newest) {
+            return;
+        }
     }
 }

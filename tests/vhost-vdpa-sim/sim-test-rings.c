@@ -841,6 +841,26 @@ static void test_hold_suspended(void)
     rig_stop(&rig);
 }
 
+static void test_drain_suspended(void)
+{
+    Rig rig;
+
+    rig_start(&rig, GENERIC, F_BASIC, 16);
+    g_free(control_ok("hold 0"));
+    add_buffer(&rig, 0, 16);
+    add_buffer(&rig, 1, 16);
+    vq_kick(&rig.vq);
+    state_wait("inflight", 2);
+    g_assert_cmpint(call(rig.fd, VHOST_VDPA_SUSPEND, NULL), ==, 0);
+    g_free(control_ok("drain 0 newest"));
+    g_assert_cmpint(vq_used_idx(&rig.vq), ==, 1);
+    g_assert_cmpint(state("inflight"), ==, 1);
+    g_free(control_ok("drain 0"));
+    g_assert_cmpint(vq_used_idx(&rig.vq), ==, 2);
+    g_assert_cmpint(get_base(rig.fd, 0), ==, 2);
+    rig_stop(&rig);
+}
+
 static void test_vp_vdpa_disable(void)
 {
     Rig rig;
@@ -998,6 +1018,8 @@ void add_ring_tests(void)
     g_test_add_func("/rings/base-jumps-over-lost-ones", test_base_jump);
     g_test_add_func("/rings/hold/release-completes", test_hold);
     g_test_add_func("/rings/hold/waits-for-resume", test_hold_suspended);
+    g_test_add_func("/rings/hold/drained-while-suspended",
+                    test_drain_suspended);
     g_test_add_func("/rings/vp_vdpa/disable-breaks", test_vp_vdpa_disable);
     g_test_add_func("/rings/vp_vdpa/late-call", test_vp_vdpa_late_call);
     g_test_add_func("/doorbells/kick", test_doorbell_kick);

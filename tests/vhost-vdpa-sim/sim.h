@@ -462,8 +462,8 @@ void sim_ring_kick(SimDev *dev, SimRing *ring);
  */
 bool sim_ring_run(SimDev *dev, SimRing *ring);
 
-/* Completes what is held, in order. */
-void sim_ring_release(SimDev *dev, SimRing *ring);
+/* Completes what is held, in order; or of that the newest alone. */
+void sim_ring_release(SimDev *dev, SimRing *ring, bool newest);
 
 /**
  * sim_ring_pop: fetch the next request

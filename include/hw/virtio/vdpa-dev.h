@@ -23,6 +23,11 @@ OBJECT_DECLARE_SIMPLE_TYPE(VhostVdpaDevice, VHOST_VDPA_DEVICE)
 
 #define VHOST_VDPA_DEVICE_BOOT_SUFFIX_MAX 32
 
+/* In linux/vhost_types.h since Linux 6.3 */
+#ifndef VHOST_BACKEND_F_RESUME
+#define VHOST_BACKEND_F_RESUME 0x5
+#endif
+
 /* In linux/vhost_types.h since Linux 6.7 */
 #ifndef VHOST_BACKEND_F_IOTLB_PERSIST
 #define VHOST_BACKEND_F_IOTLB_PERSIST 0x8
@@ -39,10 +44,28 @@ typedef struct VdpaDevRing {
 } VdpaDevRing;
 
 /**
+ * VdpaDevPiece - guest RAM that is mapped as one
+ * @iova: guest physical address of its first byte
+ * @last: guest physical address of its last byte
+ * @host: where its first byte is in QEMU
+ * @mr: what it is part of
+ */
+typedef struct VdpaDevPiece {
+    hwaddr iova;
+    hwaddr last;
+    uint8_t *host;
+    MemoryRegion *mr;
+} VdpaDevPiece;
+
+/**
  * VdpaDevMemory - guest RAM as the backend has it mapped
  * @listener: follows the guest's physical address space
  * @wanted: pieces of guest RAM as of the last commit, in ascending order
  * @mapped: pieces that are mapped, in no order
+ * @plug_notifier: hears of memory that is about to be plugged
+ * @withdraw_bh: unmaps such memory when it was not plugged
+ * @offered: the end of @wanted is such memory
+ * @without_offer: pieces in @wanted before it
  * @active: changes are followed
  * @in_batch: a batch could not be ended
  * @warned: it was said that there is a hole
@@ -53,6 +76,10 @@ typedef struct VdpaDevMemory {
     MemoryListener listener;
     GArray *wanted;
     GArray *mapped;
+    NotifierWithReturn plug_notifier;
+    QEMUBH *withdraw_bh;
+    bool offered;
+    unsigned without_offer;
     bool active;
     bool in_batch;
     bool warned;
@@ -92,12 +119,15 @@ struct VhostVdpaDevice {
     EventNotifier config_notifier;
     Error *migration_blocker;
 
+    /* Why the rings cannot go on where they were, or NULL */
+    Error *rings_lost;
+
     bool started;
+    bool suspended;
     bool config_call;
     bool needs_backend_reset;
     bool failed;
     bool set_config_failed;
-    bool rings_lost;
     bool warned_running;
 };
 
@@ -210,18 +240,6 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp);
 void vdpa_dev_memory_unmap(VhostVdpaDevice *v);
 
 /**
- * vdpa_dev_memory_prepare() - make sure that the backend can reach all of it
- * @v: the device, about to start
- * @errp: filled with the piece that cannot be mapped and why
- *
- * Maps what could not be mapped when it came, and reminds a backend of its
- * table that may have lost it at a reset.
- *
- * Returns: true on success.
- */
-bool vdpa_dev_memory_prepare(VhostVdpaDevice *v, Error **errp);
-
-/**
  * vdpa_dev_memory_covers() - whether a range is mapped without a hole
  * @v: the device
  * @iova: the first byte
@@ -230,6 +248,31 @@ bool vdpa_dev_memory_prepare(VhostVdpaDevice *v, Error **errp);
  * Returns: true when each byte is mapped.
  */
 bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size);
+
+/* vdpa-dev-iotlb.c */
+
+/**
+ * vdpa_dev_iotlb_sync() - make what is mapped equal to what is wanted
+ * @v: the device, open
+ * @errp: filled with the piece that cannot be mapped or unmapped and why
+ *
+ * Pieces that are in both lists are left alone.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_iotlb_prepare() - make sure that the backend can reach all of it
+ * @v: the device, about to start
+ * @errp: filled with the piece that cannot be mapped and why
+ *
+ * Maps what could not be mapped when it came, and reminds a backend of its
+ * table that may have lost it at a reset.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_iotlb_prepare(VhostVdpaDevice *v, Error **errp);
 
 /* vdpa-dev-config.c */
 
@@ -297,6 +340,23 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp);
 bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp);
 
 /**
+ * vdpa_dev_pause() - suspend the backend; it is stopped when that fails
+ * @v: the device, started
+ * @errp: filled with device, call and errno
+ *
+ * vdpa_dev_resume() continues.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_pause(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_kick_rings() - kick each ring that is used
+ * @v: the device, started
+ */
+void vdpa_dev_kick_rings(VhostVdpaDevice *v);
+
+/**
  * vdpa_dev_reset_backend() - write status 0
  * @v: the device, open
  * @errp: filled with device, call and errno
@@ -306,6 +366,42 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp);
  * Returns: true on success.
  */
 bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp);
+
+/* vdpa-dev-suspend.c */
+
+/**
+ * vdpa_dev_suspend() - have the backend fetch no more descriptors
+ * @v: the device, started; its backend has VHOST_BACKEND_F_SUSPEND
+ * @errp: filled with device, call and errno
+ *
+ * Does nothing when @v is suspended.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_suspend(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_resume() - go on where vdpa_dev_suspend() has stopped
+ * @v: the device, suspended; its backend has VHOST_BACKEND_F_RESUME
+ * @errp: filled with device, call and errno
+ *
+ * Returns: true on success; on failure it stays suspended.
+ */
+bool vdpa_dev_resume(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_save_rings() - suspend the backend and take over where its rings are
+ * @v: the device, started; its backend has VHOST_BACKEND_F_SUSPEND
+ * @errp: filled with device, call and errno
+ *
+ * Waits at most a second for the requests in flight.  Those that are left are
+ * done again by the next start when they are known to be the last that were
+ * made available: with VIRTIO_F_IN_ORDER, or when a split ring shows that it
+ * is used in order.  Else @v->rings_lost is set, and the next start fails.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp);
 
 /* vdpa-dev.c */
 
