@@ -121,6 +121,28 @@ static void test_reset_sends_nothing(VdpaTest *t)
     g_assert_cmpuint(count_iotlb(t), ==, 0);
 }
 
+static void system_reset(VdpaTest *t)
+{
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'system_reset' }");
+    qtest_qmp_eventwait(t->qts, "RESET");
+    t->pci->pdev->msix_enabled = false;
+    qvirtio_pci_device_enable(t->pci);
+}
+
+static void test_system_reset_sends_nothing(VdpaTest *t)
+{
+    qvdpa_sim_clear(t->sim, 0);
+    system_reset(t);
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    system_reset(t);
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    g_assert_cmpuint(count_iotlb(t), ==, 0);
+}
+
 /* Without IOTLB_PERSIST a piece is sent again, and the backend takes all */
 static void test_reset_reminds(VdpaTest *t)
 {
@@ -223,6 +245,12 @@ static void test_beyond_range(VdpaTest *t)
     qvdpa_sim_do(t->sim, "set 0 iova-last 0x7ffefff");
     vdpa_expect_refusal(t, "", t->node, "outside the IOVA range", "0x7ffffff",
                         NULL);
+}
+
+/* The kernel skips it and reports success */
+static void test_private_ram(VdpaTest *t)
+{
+    vdpa_expect_refusal(t, "", t->node, "not shared", "share=on", NULL);
 }
 
 /* Whether vhost has the guest's page at @iova mapped */
@@ -493,6 +521,8 @@ static const VdpaCase cases[] = {
       .plug = true },
     { "memory/reset-sends-nothing", test_reset_sends_nothing,
       .sim = "type=block" },
+    { "memory/system-reset-sends-nothing", test_system_reset_sends_nothing,
+      .sim = "type=block" },
     { "memory/reset-without-persist-reminds", test_reset_reminds,
       .sim = "type=block,profile=6.1" },
     { "memory/reminder-unmap-fails", test_reminder_fails,
@@ -505,6 +535,8 @@ static const VdpaCase cases[] = {
     { "memory/lock-limit", test_lock_limit, .plug = true,
       .sim = "type=block,mapping=pa,memlock=8M" },
     { "memory/beyond-the-iova-range", test_beyond_range, .plug = true },
+    { "memory/private-refused", test_private_ram, .sim = "type=block",
+      .plug = true, .memory = VDPA_ANONYMOUS_RAM },
     { "memory/hot-added", test_dimm, .sim = "type=block",
       .args = DIMM_ARGS(SHARED) },
     { "memory/hot-added-up-to-the-end-of-the-iova-range", test_dimm,

@@ -169,6 +169,34 @@ static void read_64(VdpaTest *t, uint8_t *data)
     guest_free(t->alloc, addr);
 }
 
+/* The control ring of vdpa_sim_net is in a group of its own */
+static void test_net_control(VdpaTest *t)
+{
+    enum { CONTROL = 2 };
+    static const uint8_t mac[ETH_ALEN] = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 };
+    struct virtio_net_ctrl_hdr hdr = {
+        .class = VIRTIO_NET_CTRL_MAC,
+        .cmd = VIRTIO_NET_CTRL_MAC_ADDR_SET,
+    };
+    uint64_t addr = guest_alloc(t->alloc, 16);
+    QVirtioBuf bufs[] = {
+        { addr, sizeof(hdr), false },
+        { addr + sizeof(hdr), sizeof(mac), false },
+        { addr + sizeof(hdr) + sizeof(mac), 1, true },
+    };
+    int i;
+
+    vdpa_start(t, VDPA_PLAIN, CONTROL + 1);
+    qtest_memwrite(t->qts, addr, &hdr, sizeof(hdr));
+    qtest_memwrite(t->qts, bufs[1].addr, mac, sizeof(mac));
+    qtest_writeb(t->qts, bufs[2].addr, 0xff);
+    vdpa_complete(t, CONTROL, vdpa_submit(t, CONTROL, bufs, ARRAY_SIZE(bufs)));
+    g_assert_cmphex(qtest_readb(t->qts, bufs[2].addr), ==, VIRTIO_NET_OK);
+    for (i = 0; i < sizeof(mac); i++) {
+        g_assert_cmphex(t->vdev->bus->config_readb(t->vdev, i), ==, mac[i]);
+    }
+}
+
 static void test_rng(VdpaTest *t)
 {
     uint8_t first[64], second[64];
@@ -471,6 +499,30 @@ static void test_stop_suspends_first(VdpaTest *t)
     g_assert_cmpint(suspend, >=, 0);
     g_assert_cmpint(base, >, suspend);
     g_assert_true(status < 0 || status > base);
+}
+
+/* What completes once the rings go on again raises its interrupt */
+static void test_cont_calls_first(VdpaTest *t)
+{
+    g_autoptr(GPtrArray) log = NULL;
+    int running;
+
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'stop' }");
+    qvdpa_sim_clear(t->sim, 0);
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'cont' }");
+
+    log = qvdpa_sim_log(t->sim, 0);
+    running = qvdpa_log_find(log, 0, "RESUME", NULL);
+    if (running < 0) {
+        running = find_status(log, 0, VDPA_S_DRIVER_OK);
+    }
+    g_assert_cmpint(running, >=, 0);
+    g_assert_cmpint(qvdpa_log_find(log, running, "SET_VRING_CALL", NULL), ==,
+                    -1);
+    g_assert_cmpuint(qvdpa_sim_ring_state(t->sim, 0, 0, "call"), ==, 1);
+    vdpa_blk_verify(t);
 }
 
 static void test_stop_reset_while_stopped(VdpaTest *t)
@@ -781,7 +833,9 @@ static void test_getfd(VdpaTest *t)
     qtest_qmp_device_add(t->qts, "vhost-vdpa-device-pci", QVHOST_VDPA_ID,
                          "{ 'addr': '04.0', 'vhostfd': 'node' }");
     verify_and_unplug(t);
-    if (!t->sim) {
+    if (t->sim) {
+        g_assert_false(qvdpa_sim_is_open(t->sim, 0));
+    } else {
         /* Closed: it can be opened again */
         close(open_node(t));
     }
@@ -929,6 +983,7 @@ static const VdpaCase cases[] = {
     { "block/kernel-6.12-vp-vdpa", test_block_on_parent,
       .sim = "type=block,parent=vp_vdpa", .data = NO_SUSPEND },
     { "net/tx-comes-back-as-rx", test_net, VDPA_NEEDS_NET },
+    { "net/control-ring", test_net_control, VDPA_NEEDS_NET },
     { "rng/fills-buffers", test_rng, .sim = "type=rng" },
     { "generic/fills-buffers", test_generic, .sim = "type=generic,id=60" },
     /* interrupts */
@@ -961,6 +1016,10 @@ static const VdpaCase cases[] = {
     { "stop/request-made-while-stopped", test_request_while_stopped,
       VDPA_NEEDS_BLOCK },
     { "stop/suspends-before-reading-indices", test_stop_suspends_first,
+      .sim = "type=block,profile=6.1" },
+    { "stop/cont-sets-call-fds-first", test_cont_calls_first,
+      .sim = "type=block" },
+    { "stop/cont-sets-call-fds-first-6.1", test_cont_calls_first,
       .sim = "type=block,profile=6.1" },
     { "stop/reset-while-stopped", test_stop_reset_while_stopped,
       VDPA_NEEDS_BLOCK },
