@@ -143,6 +143,7 @@ static void vdpa_dev_memory_commit(MemoryListener *listener)
     if (vdpa_dev_iotlb_sync(v, &err)) {
         v->memory.warned = false;
     } else if (v->started) {
+        v->memory.warned = true;
         /* Not with a hole: the rest is stopped when the driver resets */
         vdpa_dev_reset_backend(v, NULL);
         vdpa_dev_fail(v, err);
