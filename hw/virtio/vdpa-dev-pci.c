@@ -97,6 +97,13 @@ static bool vdpa_dev_pci_choose_legacy(VirtIOPCIProxy *proxy,
                           "disable-legacy=off and disable-modern=on.\n");
         return false;
     }
+    if (proxy->disable_legacy == ON_OFF_AUTO_ON &&
+        !virtio_has_feature(v->hdev.features, VIRTIO_F_VERSION_1)) {
+        error_setg(errp, "%s: GET_FEATURES: 0x%" PRIx64 " has no VERSION_1, "
+                   "and the device can have no legacy form", v->name,
+                   (uint64_t)v->hdev.features);
+        return false;
+    }
     v->config_window = needs_legacy ? VDPA_DEV_PCI_LEGACY_CONFIG :
                                       VDPA_DEV_PCI_MODERN_CONFIG;
     return true;
