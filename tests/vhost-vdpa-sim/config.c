@@ -112,6 +112,7 @@ static const struct {
     SIM_KEY("run", run, 0, UINT64_MAX, SIM_KEY_ALWAYS),
     SIM_KEY("size", size, 512, UINT64_MAX, SIM_KEY_CLOSED),
     SIM_KEY("mtu", mtu, 0, UINT16_MAX, SIM_KEY_CLOSED),
+    SIM_KEY("random", random, 0, UINT64_MAX, SIM_KEY_ALWAYS),
 #undef SIM_KEY
 };
 

@@ -82,6 +82,7 @@ bool sim_dev_make(SimDev *dev)
     if (conf->type->fill_config) {
         conf->type->fill_config(dev);
     }
+    dev->random_state = 0;
     dev->nrings = conf->queues;
     dev->rings = g_new0(SimRing, dev->nrings);
     for (i = 0; i < dev->nrings; i++) {

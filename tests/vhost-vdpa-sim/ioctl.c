@@ -73,7 +73,8 @@ static uint64_t sim_give(SimCall *call, uint64_t value, bool hex)
 {
     call->has_value = true;
     call->hex = hex;
-    call->value = call->forced ? call->forced_value : value;
+    call->value = call->forced ? call->forced_value :
+                  sim_random_value(call->dev, value);
     return call->value;
 }
 
@@ -209,6 +210,7 @@ static int do_get_config(SimCall *call)
                    offsetof(struct vhost_vdpa_config, buf);
     uint64_t forced = GUINT64_TO_LE(call->forced_value);
     uint32_t len = call->arg.config.len;
+    uint8_t random[SIM_PAGE_SIZE];
 
     if (!call->readable) {
         return -EFAULT;
@@ -221,6 +223,9 @@ static int do_get_config(SimCall *call)
 
         memcpy(fake, &forced, MIN(len, sizeof(forced)));
         return sim_copy_out(buf, fake, len);
+    }
+    if (len <= sizeof(random) && sim_random_bytes(call->dev, random, len)) {
+        return sim_copy_out(buf, random, len);
     }
     return sim_copy_out(buf, call->dev->config + call->arg.config.off, len);
 }
@@ -300,7 +305,7 @@ static int do_get_config_size(SimCall *call)
 static int do_get_iova_range(SimCall *call)
 {
     struct vhost_vdpa_iova_range range = {
-        .first = call->dev->conf.iova_first,
+        .first = sim_random_value(call->dev, call->dev->conf.iova_first),
         .last = sim_give(call, call->dev->conf.iova_last, true),
     };
 

@@ -1232,6 +1232,61 @@ static void test_fault_env(void)
     close(event);
 }
 
+/* The first answers to a question; returns how many are not the truth */
+static int random_answers(const char *conf, uint64_t *answers, int num)
+{
+    int fd = node_open(conf);
+    uint64_t truth = 0;
+    int i, lies = 0;
+
+    for (i = 0; i < num; i++) {
+        g_assert_cmpint(call(fd, VHOST_GET_FEATURES, &answers[i]), ==, 0);
+    }
+    g_free(control_ok("set 0 random 0"));
+    g_assert_cmpint(call(fd, VHOST_GET_FEATURES, &truth), ==, 0);
+    for (i = 0; i < num; i++) {
+        lies += answers[i] != truth;
+    }
+    close(fd);
+    return lies;
+}
+
+static void test_random(void)
+{
+    uint64_t once[200], again[200], other[200];
+    int lies;
+
+    /* Seeds 4 and 8: one answer in four */
+    lies = random_answers(GENERIC ",random=4", once, 200);
+    g_assert_cmpint(lies, >, 10);
+    g_assert_cmpint(lies, <, 100);
+    random_answers(GENERIC ",random=8", other, 200);
+    random_answers(GENERIC ",random=4", again, 200);
+    g_assert_cmpint(memcmp(once, again, sizeof(once)), ==, 0);
+    g_assert_cmpint(memcmp(once, other, sizeof(once)), !=, 0);
+    g_assert_cmpint(random_answers(GENERIC, once, 200), ==, 0);
+}
+
+static void test_log_file(void)
+{
+    g_autofree char *path = g_strdup_printf("%s/vdpa-sim-log-%d",
+                                            g_get_tmp_dir(), getpid());
+    g_autofree char *text = NULL;
+    int fd;
+
+    g_setenv("VHOST_VDPA_SIM_LOG", path, true);
+    fd = node_open(GENERIC);
+    set_status(fd, 1);
+    g_free(control_ok("clear 0"));
+    close(fd);
+    g_unsetenv("VHOST_VDPA_SIM_LOG");
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_true(g_str_has_prefix(text, "0 "));
+    g_assert_nonnull(strstr(text, " SET_STATUS status=0x1 -> 0\n"));
+    g_assert_true(g_str_has_suffix(text, " CLOSE -> 0\n"));
+    unlink(path);
+}
+
 static void assert_refused(const char *command)
 {
     g_autofree char *answer = control("%s", command);
@@ -1435,6 +1490,8 @@ static void add_other_tests(void)
     g_test_add_func("/faults/value-and-ring", test_fault_value);
     g_test_add_func("/faults/status", test_fault_status);
     g_test_add_func("/faults/environment", test_fault_env);
+    g_test_add_func("/random/seed", test_random);
+    g_test_add_func("/log/file", test_log_file);
     g_test_add_func("/control/errors", test_control_errors);
     g_test_add_func("/control/set", test_control_set);
     g_test_add_func("/control/stays", test_control_stays);

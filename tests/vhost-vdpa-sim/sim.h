@@ -108,6 +108,7 @@ typedef struct SimConf {
     uint64_t size;
     uint8_t mac[6];
     uint64_t mtu;
+    uint64_t random;        /* seed; 0: all answers are true */
 } SimConf;
 
 typedef struct SimFault {
@@ -226,6 +227,7 @@ struct SimDev {
     bool held;
 
     GList *faults;          /* SimFault */
+    uint64_t random_state;
     GQueue log;             /* SimLogLine */
     uint64_t next_seq;
     uint64_t kicks;
@@ -585,6 +587,24 @@ bool sim_fault_hit(SimDev *dev, const char *call, int64_t ring, int *error,
 const char *sim_errno_name(int error, char *buf, size_t len);
 /* The errno of a name or a number; 0 if there is none. */
 int sim_errno_parse(const char *name);
+
+/* random.c */
+
+/**
+ * sim_random_value: what to answer
+ * @value: the true answer
+ *
+ * Returns: @value, or, with the key "random", an edge value now and then.
+ */
+uint64_t sim_random_value(SimDev *dev, uint64_t value);
+
+/**
+ * sim_random_bytes: as above, for config space
+ * @bytes: overwritten if the answer is not the true one
+ *
+ * Returns: whether it is not.
+ */
+bool sim_random_bytes(SimDev *dev, uint8_t *bytes, size_t len);
 
 /* log.c */
 
