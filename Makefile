@@ -5,14 +5,19 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run check e2e series series-check refresh tree build docs lint clean packages kernel
+.PHONY: help run check faults e2e series series-check refresh tree build docs lint clean packages kernel
 
 run: build kernel ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-vdpa-0 for a real one)
 	@tools/run
 
 check: build kernel     ## every test: simulator, qtests, end to end on a real kernel, series, manual, lint (PARTS="qtest lint")
 	@tools/kernel-vdpa
+	@$(if $(filter faults sanitizers,$(or $(PARTS),faults)),tools/build sanitizers)
 	@tools/check $(PARTS)
+
+faults: build     ## each call that the device makes fails in each way, and random answers, under ASan, LSan and UBSan
+	@tools/build sanitizers
+	@tools/faults
 
 e2e: build kernel ## the tests on a real kernel's vDPA devices, alone
 	@tools/kernel-vdpa
