@@ -5,13 +5,14 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run check faults e2e series series-check refresh tree build docs lint clean packages kernel
+.PHONY: help run check faults e2e series series-check refresh tree build docs lint clean packages
 
-run: build kernel ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-vdpa-0 for a real one)
+run: build        ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-vdpa-0 for a real one)
+	@tools/kernel 6.1
 	@tools/run
 
-check: build kernel     ## every test: simulator, qtests, end to end on a real kernel, series, manual, lint (PARTS="qtest lint")
-	@tools/kernel-vdpa
+check: build      ## every test: simulator, qtests, end to end on a real kernel, series, manual, lint (PARTS="qtest lint")
+	@tools/kernel-vdpa 6.1 6.12
 	@$(if $(filter faults sanitizers,$(or $(PARTS),faults)),tools/build sanitizers)
 	@tools/check $(PARTS)
 
@@ -19,8 +20,8 @@ faults: build     ## each call that the device makes fails in each way, and rand
 	@tools/build sanitizers
 	@tools/faults
 
-e2e: build kernel ## the tests on a real kernel's vDPA devices, alone
-	@tools/kernel-vdpa
+e2e: build        ## the tests on a real kernel's vDPA devices, alone
+	@tools/kernel-vdpa 6.1 6.12
 	@tools/e2e
 
 series: tree      ## build/series: the patches for git am and for quilt, verified
@@ -52,6 +53,3 @@ help:             ## this list
 
 packages:
 	@tools/packages
-
-kernel: packages
-	@tools/kernel
