@@ -19,29 +19,30 @@
 
 /* The fixture */
 
-/* Finds the node; returns why there is none, or NULL */
-static char *vdpa_find_node(const VdpaCase *c, char **node, bool *simulated)
+static bool vdpa_simulated(void)
 {
-    const char *blk = g_getenv("VDPA_DEV_TEST_BLK");
-    const char *net = g_getenv("VDPA_DEV_TEST_NET");
+    return !g_getenv("VDPA_DEV_TEST_BLK") && !g_getenv("VDPA_DEV_TEST_NET");
+}
 
-    *simulated = false;
-    if (blk || net) {
-        if (c->needs == VDPA_NEEDS_BLOCK && !blk) {
-            return g_strdup("VDPA_DEV_TEST_BLK names no disk");
-        }
-        if (c->needs == VDPA_NEEDS_NET && !net) {
-            return g_strdup("VDPA_DEV_TEST_NET names no network device");
-        }
-        *node = g_strdup(c->needs == VDPA_NEEDS_NET ? net : blk);
+/* The real node that a case can use, or NULL */
+static const char *vdpa_real_node(const VdpaCase *c)
+{
+    switch (c->needs) {
+    case VDPA_NEEDS_BLOCK:
+        return g_getenv("VDPA_DEV_TEST_BLK");
+    case VDPA_NEEDS_NET:
+        return g_getenv("VDPA_DEV_TEST_NET");
+    default:
         return NULL;
     }
-    if (!qvdpa_sim_library()) {
-        return g_strdup("no libvhost-vdpa-sim.so (VHOST_VDPA_SIM_LIB)");
-    }
-    *simulated = true;
-    *node = g_strdup("/dev/vhost-vdpa-0");
-    return NULL;
+}
+
+static const char *vdpa_ram(bool simulated)
+{
+    bool share = simulated ||
+                 !g_strcmp0(g_getenv("VDPA_DEV_TEST_SHARE"), "on");
+
+    return share ? VDPA_SHARED_RAM : VDPA_ANONYMOUS_RAM;
 }
 
 static char *vdpa_read_stderr(VdpaTest *t)
@@ -117,10 +118,13 @@ static void *vdpa_before(GString *cmd_line, void *arg)
     const VdpaCase *c = arg;
     VdpaTest *t = g_new0(VdpaTest, 1);
     g_autofree char *command = NULL;
-    bool simulated;
+    bool simulated = vdpa_simulated();
 
     t->c = c;
-    t->skip = vdpa_find_node(c, &t->node, &simulated);
+    if (simulated && !qvdpa_sim_library()) {
+        t->skip = g_strdup("no libvhost-vdpa-sim.so (VHOST_VDPA_SIM_LIB)");
+    }
+    t->node = g_strdup(simulated ? "/dev/vhost-vdpa-0" : vdpa_real_node(c));
     t->dir = g_dir_make_tmp("vdpa-dev-XXXXXX", NULL);
     g_assert_nonnull(t->dir);
     t->stderr_path = g_build_filename(t->dir, "stderr", NULL);
@@ -142,8 +146,8 @@ static void *vdpa_before(GString *cmd_line, void *arg)
         g_string_assign(cmd_line, c->machine);
     }
     g_string_append_printf(cmd_line, "%s%s 2>%s",
-                           c->memory ?: simulated ? VDPA_SHARED_RAM :
-                           VDPA_ANONYMOUS_RAM, c->args ?: "", t->stderr_path);
+                           c->memory ?: vdpa_ram(simulated),
+                           c->args ?: "", t->stderr_path);
 
     command = g_strdup(t->binary);
     if (c->wrap) {
@@ -217,8 +221,7 @@ void vdpa_add_cases(const VdpaCase *cases, size_t num)
         };
 
         /* A real node does not do what a test tells the simulator to do */
-        if ((g_getenv("VDPA_DEV_TEST_BLK") || g_getenv("VDPA_DEV_TEST_NET")) &&
-            (cases[i].needs == VDPA_NEEDS_SIM || cases[i].sim)) {
+        if (!vdpa_simulated() && (cases[i].sim || !vdpa_real_node(&cases[i]))) {
             continue;
         }
         qos_add_test(cases[i].name, "vhost-vdpa", vdpa_run, &opts);

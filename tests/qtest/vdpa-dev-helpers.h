@@ -26,10 +26,11 @@
 #include "standard-headers/linux/virtio_pci.h"
 
 /*
- * The machine's memory.  Parents that map by address need it shared, as the
- * simulator's by default.  The kernel's simulators of Linux 6.1 pin it, an
- * IOTLB entry for each contiguous run of at most 2048, and only anonymous
- * memory gets huge pages.
+ * The machine's memory.  Parents that map by virtual address need it shared,
+ * as the simulator by default, and VDUSE and the kernel's simulators from
+ * Linux 6.12 on; for real nodes VDPA_DEV_TEST_SHARE=on asks for it.  Other
+ * parents pin it, an IOTLB entry for each contiguous run of at most 2048, and
+ * only anonymous memory gets huge pages.
  */
 #define VDPA_RAM_SIZE           (128 * MiB)
 #define VDPA_SHARED_RAM \
