@@ -11,7 +11,7 @@ run: build        ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-v
 	@tools/kernel 6.1
 	@tools/run
 
-check: build      ## every test: simulator, qtests, end to end on a real kernel, series, manual, lint (PARTS="qtest lint")
+check: build      ## every test: simulator, qtests, end to end on real kernels, series, manual, lint (PARTS="qtest lint")
 	@tools/kernel-vdpa 6.1 6.12
 	@$(if $(filter faults sanitizers,$(or $(PARTS),faults)),tools/build sanitizers)
 	@tools/check $(PARTS)
@@ -20,9 +20,9 @@ faults: build     ## each call that the device makes fails in each way, and rand
 	@tools/build sanitizers
 	@tools/faults
 
-e2e: build        ## the tests on a real kernel's vDPA devices, alone
+e2e: build        ## the tests on real kernels' vDPA devices, alone
 	@tools/kernel-vdpa 6.1 6.12
-	@tools/e2e
+	@tools/check e2e-6.1 e2e-6.12
 
 series: tree      ## build/series: the patches for git am and for quilt, verified
 	@tools/series

@@ -41,15 +41,17 @@ virtio_driver() {
 # virtio_of BASE NAME: the virtio device under /sys/class/BASE/NAME
 virtio_of() { basename "$(readlink -f "/sys/class/$1/$2/device")"; }
 
-# disk_round_trip DISK: a MiB of random data is written to it and reads back equal
+# disk_round_trip DISK [MIB]: a MiB of random data is written to it, at that offset, and
+# reads back equal
 disk_round_trip() {
-    dd if=/dev/urandom of=/tmp/written bs=64k count=16 2> /dev/null &&
-        dd if=/tmp/written of="$1" bs=64k oflag=direct 2> /dev/null &&
+    local file=/tmp/${1##*/} at=$((${2-0} * 256))
+    dd if=/dev/urandom of="$file.written" bs=4k count=256 2> /dev/null &&
+        dd if="$file.written" of="$1" bs=4k seek="$at" oflag=direct 2> /dev/null &&
         sync &&
         echo 3 > /proc/sys/vm/drop_caches &&
-        dd if="$1" of=/tmp/read bs=64k count=16 iflag=direct 2> /dev/null &&
-        [ "$(stat -c %s /tmp/read)" = 1048576 ] &&
-        cmp /tmp/written /tmp/read
+        dd if="$1" of="$file.read" bs=4k skip="$at" count=256 iflag=direct 2> /dev/null &&
+        [ "$(stat -c %s "$file.read")" = 1048576 ] &&
+        cmp "$file.written" "$file.read"
 }
 
 # counter NET NAME: a counter of a network device
