@@ -258,7 +258,7 @@ static void sim_conf_defaults(SimDev *dev)
     conf->va = conf->parent == SIM_PARENT_VDUSE ||
                (conf->parent == SIM_PARENT_VDPA_SIM &&
                 conf->profile != SIM_PROFILE_6_1);
-    conf->entries = 2048;
+    conf->entries = conf->profile == SIM_PROFILE_6_12 ? 0 : 2048;
     conf->memlock = UINT64_MAX;
     conf->size = 16 << 20;
     conf->mtu = 1500;

@@ -141,20 +141,6 @@ static char *read_beyond_end(Device *dev)
     return command(dev, VIRTIO_BLK_T_IN, capacity(dev), SECTOR, true);
 }
 
-static char *read_nothing_beyond_end(Device *dev)
-{
-    const Buf bufs[] = { HEADER_BUF, STATUS_BUF };
-
-    device_start(dev);
-    header(VIRTIO_BLK_T_IN, capacity(dev));
-    return chain(dev, bufs, G_N_ELEMENTS(bufs));
-}
-
-static char *read_largest_sector(Device *dev)
-{
-    return command(dev, VIRTIO_BLK_T_IN, UINT64_MAX, SECTOR, true);
-}
-
 /* What is written is read back. */
 static char *write_and_read(Device *dev)
 {
@@ -506,8 +492,6 @@ static const Question questions[] = {
     { "read of the last sector", read_last },
     { "read of the last sector and one more", read_over_end },
     { "read beyond the end", read_beyond_end },
-    { "read of nothing beyond the end", read_nothing_beyond_end },
-    { "read of the largest sector", read_largest_sector },
     { "a write, read back", write_and_read },
     { "write beyond the end", write_beyond_end },
     { "FLUSH", flush },

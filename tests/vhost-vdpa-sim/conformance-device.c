@@ -21,7 +21,7 @@
  * Naps in which something may happen.  They are counted, not timed: a machine
  * that stands still takes no nap.
  */
-#define NAPS        30
+#define NAPS        20
 #define NAP_US      10000
 
 #define RING_SPACE  (4 * PAGE)
@@ -238,8 +238,9 @@ static void device_open(Device *dev)
         };
     }
     dev->ring = &dev->rings[device_id == VIRTIO_ID_NET ? 1 : 0];
-    map_memory(dev->fd, 0);
+    /* In this order: a reset may take the mapping away. */
     negotiate(dev->fd);
+    map_memory(dev->fd, 0);
 }
 
 static void device_close(Device *dev)

@@ -475,9 +475,9 @@ static char *reset_while_suspended(Device *dev)
     device_start(dev);
     call(dev->fd, VHOST_VDPA_SUSPEND, NULL);
     set_status(dev->fd, 0);
+    negotiate(dev->fd);
     iotlb_unmap(dev->fd, MEMORY_IOVA, MEMORY_SIZE);
     map_memory(dev->fd, 0);
-    negotiate(dev->fd);
     device_start(dev);
     return request_run(dev);
 }
@@ -488,8 +488,8 @@ static char *suspended_over_close(Device *dev)
     call(dev->fd, VHOST_VDPA_SUSPEND, NULL);
     close(dev->fd);
     dev->fd = node_open_owned();
-    map_memory(dev->fd, 0);
     negotiate(dev->fd);
+    map_memory(dev->fd, 0);
     device_start(dev);
     return request_run(dev);
 }
@@ -650,7 +650,9 @@ static char *map_batch_over_reset(Device *dev)
     negotiate(dev->fd);
     map_memory(dev->fd, 0);
     device_start(dev);
-    return request_run(dev);
+    g_free(request_run(dev));
+    iotlb(dev->fd, 0, VHOST_IOTLB_BATCH_END, 0, 0, NULL, 0);
+    return then_a_kick(dev);
 }
 
 static char *unmap_in_open_batch(Device *dev)
@@ -710,8 +712,8 @@ static char *close_forgets_kick(Device *dev)
     device_start(dev);
     close(dev->fd);
     dev->fd = node_open_owned();
-    map_memory(dev->fd, 0);
     negotiate(dev->fd);
+    map_memory(dev->fd, 0);
     call_state(dev->fd, VHOST_SET_VRING_NUM, dev->ring->index, RING_NUM);
     ring_addr(dev, dev->ring);
     ring_addr(dev, &dev->rings[0]);
@@ -786,7 +788,7 @@ static const Question questions[] = {
     { "memory mapped while it runs", map_late },
     { "memory mapped in a batch that is open", map_in_open_batch },
     { "memory mapped in a batch that ended", map_in_batch },
-    { "memory mapped in a batch begun before a reset",
+    { "memory mapped in a batch begun before a reset and ended",
       map_batch_over_reset },
     { "memory unmapped in a batch that is open", unmap_in_open_batch },
     { "memory unmapped while it runs", unmap },

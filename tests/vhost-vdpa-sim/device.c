@@ -221,6 +221,9 @@ int sim_dev_set_status(SimDev *dev, uint8_t status)
         status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
     }
     dev->status = status;
+    if (dev->conf.parent == SIM_PARENT_VDPA_SIM) {
+        dev->running = status & VIRTIO_CONFIG_S_DRIVER_OK;
+    }
     if ((status & ~old) & VIRTIO_CONFIG_S_DRIVER_OK) {
         sim_driver_ok(dev);
     }

@@ -92,7 +92,7 @@ static int sim_doorbell_check(SimDev *dev, size_t len, int prot, int flags,
     if (len != SIM_PAGE_SIZE || type == MAP_PRIVATE || (prot & PROT_READ)) {
         return -EINVAL;
     }
-    if (index > UINT16_MAX) {
+    if (dev->conf.profile == SIM_PROFILE_6_12 && index > UINT16_MAX) {
         return -EINVAL;
     }
     if (!dev->conf.doorbells) {

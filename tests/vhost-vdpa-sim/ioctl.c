@@ -230,6 +230,14 @@ static int do_get_config(SimCall *call)
     return sim_copy_out(buf, call->dev->config + call->arg.config.off, len);
 }
 
+/* VDUSE ignores what is written; vdpa_sim_blk makes its space anew. */
+static bool sim_config_is_writable(SimDev *dev)
+{
+    return dev->conf.parent != SIM_PARENT_VDUSE &&
+           (dev->conf.parent != SIM_PARENT_VDPA_SIM ||
+            dev->conf.type != &sim_block);
+}
+
 static int do_set_config(SimCall *call)
 {
     SimDev *dev = call->dev;
@@ -248,7 +256,7 @@ static int do_set_config(SimCall *call)
     if (sim_copy_in(bytes, buf, len) < 0) {
         return -EFAULT;
     }
-    if (dev->conf.parent != SIM_PARENT_VDUSE) {
+    if (sim_config_is_writable(dev)) {
         memcpy(dev->config + call->arg.config.off, bytes, len);
     }
     return 0;
@@ -352,11 +360,14 @@ static int do_set_config_call(SimCall *call)
         return -EFAULT;
     }
     ret = sim_take_eventfd(call->arg.fd, &fd, &id);
-    /* A bad descriptor also unbinds the one before. */
-    sim_replace_fd(&dev->config_fd, ret < 0 ? -1 : fd);
     if (ret < 0) {
+        if (dev->conf.profile == SIM_PROFILE_6_12) {
+            /* There a bad descriptor also unbinds the one before. */
+            sim_replace_fd(&dev->config_fd, -1);
+        }
         return ret;
     }
+    sim_replace_fd(&dev->config_fd, fd);
     dev->config_callback = true;
     return 0;
 }
@@ -415,9 +426,6 @@ static int do_set_vring_addr(SimCall *call)
 {
     struct vhost_vring_addr *a = &call->arg.addr;
 
-    if (sim_ring_is_fixed(call->dev)) {
-        return -EINVAL;
-    }
     if (!call->readable) {
         return -EFAULT;
     }
@@ -425,7 +433,7 @@ static int do_set_vring_addr(SimCall *call)
         return -EOPNOTSUPP;
     }
     if (a->avail_user_addr % 2 || a->used_user_addr % 4 ||
-        a->log_guest_addr % 4) {
+        a->log_guest_addr % 4 || sim_ring_is_fixed(call->dev)) {
         return -EINVAL;
     }
     call->ring->desc = a->desc_user_addr;
@@ -446,13 +454,11 @@ static int do_set_vring_base(SimCall *call)
     SimRing *ring = call->ring;
     uint32_t num = call->arg.state.num;
 
-    if (sim_ring_is_fixed(call->dev)) {
-        return -EINVAL;
-    }
     if (!call->readable) {
         return -EFAULT;
     }
-    if (!sim_acked_packed(call->dev) && num > UINT16_MAX) {
+    if (sim_ring_is_fixed(call->dev) ||
+        (!sim_acked_packed(call->dev) && num > UINT16_MAX)) {
         return -EINVAL;
     }
     if (call->dev->conf.parent == SIM_PARENT_VP_VDPA &&

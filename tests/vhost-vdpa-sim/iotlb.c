@@ -205,7 +205,11 @@ static void sim_unmap(SimDev *dev, uint32_t asid, uint64_t iova,
     uint64_t last = iova + size - 1;
     int i;
 
-    while (last >= iova && (i = sim_map_find(space->vhost, iova, last)) >= 0) {
+    /*
+     * A size of 0 and a range that wraps end before they begin: the kernel's
+     * tree then finds what holds both ends.
+     */
+    while ((i = sim_map_find(space->vhost, iova, last)) >= 0) {
         SimMap map = g_array_index(space->vhost, SimMap, i);
 
         g_array_remove_index(space->vhost, i);
@@ -429,8 +433,7 @@ static bool sim_message_parse(SimDev *dev, const void *buf, size_t len,
         !sim_offers(dev->backend_features, VHOST_BACKEND_F_IOTLB_ASID)) {
         *asid = 0;
     }
-    return msg->size || (msg->type != VHOST_IOTLB_UPDATE &&
-                         msg->type != VHOST_IOTLB_INVALIDATE);
+    return msg->size || msg->type != VHOST_IOTLB_UPDATE;
 }
 
 ssize_t sim_iotlb_write(SimDev *dev, const void *buf, size_t len)

@@ -18,8 +18,10 @@
 #include "sim.h"
 #include "uapi.h"
 
-/* A segmented packet is no larger than this. */
-#define SIM_NET_PACKET_MAX (64 * 1024 + 256)
+/* What vdpa_sim_net moves of a frame at most, its header included */
+#define SIM_NET_FRAME_MAX   4096
+#define SIM_NET_MAC_LEN     6
+#define SIM_NET_COMMAND_MAX (64 * 1024)
 
 static uint64_t sim_net_features(SimDev *dev)
 {
@@ -27,12 +29,13 @@ static uint64_t sim_net_features(SimDev *dev)
                         1ull << VIRTIO_F_ACCESS_PLATFORM |
                         1ull << VIRTIO_F_ANY_LAYOUT |
                         1ull << VIRTIO_NET_F_MAC |
-                        1ull << VIRTIO_NET_F_MTU |
-                        1ull << VIRTIO_NET_F_STATUS;
+                        1ull << VIRTIO_NET_F_MTU;
 
+    if (dev->conf.profile != SIM_PROFILE_6_1) {
+        features |= 1ull << VIRTIO_NET_F_STATUS;
+    }
     if (dev->conf.parent != SIM_PARENT_VDUSE) {
         features |= 1ull << VIRTIO_NET_F_CTRL_VQ |
-                    1ull << VIRTIO_NET_F_CTRL_RX |
                     1ull << VIRTIO_NET_F_CTRL_MAC_ADDR;
     }
     if (dev->conf.parent != SIM_PARENT_VDPA_SIM) {
@@ -50,9 +53,11 @@ static uint32_t sim_net_config_size(SimDev *dev)
 
 static void sim_net_fill_config(SimDev *dev)
 {
+    /* One pair goes without saying, as long as MQ is not offered. */
+    uint64_t pairs = dev->conf.queues / 2;
     struct virtio_net_config config = {
         .status = GUINT16_TO_LE(VIRTIO_NET_S_LINK_UP),
-        .max_virtqueue_pairs = GUINT16_TO_LE(MAX(dev->conf.queues / 2, 1)),
+        .max_virtqueue_pairs = GUINT16_TO_LE(pairs > 1 ? pairs : 0),
         .mtu = GUINT16_TO_LE(dev->conf.mtu),
     };
 
@@ -66,10 +71,11 @@ static bool sim_net_is_control(SimDev *dev, SimRing *ring)
            sim_ring_has(dev, VIRTIO_NET_F_CTRL_VQ);
 }
 
-/* Receive buffers wait until something is sent. */
+/* Frames wait for the receive ring to be enabled, and its buffers for them. */
 static bool sim_net_served(SimDev *dev, SimRing *ring)
 {
-    return ring->index % 2 || sim_net_is_control(dev, ring);
+    return sim_net_is_control(dev, ring) ||
+           (ring->index % 2 && dev->rings[ring->index - 1].ready);
 }
 
 static uint8_t sim_net_command(SimDev *dev,
@@ -77,18 +83,13 @@ static uint8_t sim_net_command(SimDev *dev,
                                const uint8_t *data, size_t len)
 {
     switch (hdr->class) {
-    case VIRTIO_NET_CTRL_RX:
-        return hdr->cmd <= VIRTIO_NET_CTRL_RX_NOBCAST && len == 1 ?
-               VIRTIO_NET_OK : VIRTIO_NET_ERR;
     case VIRTIO_NET_CTRL_MAC:
-        if (hdr->cmd == VIRTIO_NET_CTRL_MAC_TABLE_SET) {
-            return VIRTIO_NET_OK;
-        }
-        if (hdr->cmd != VIRTIO_NET_CTRL_MAC_ADDR_SET || len != 6 ||
-            dev->conf.config_size < 6) {
+        if (hdr->cmd != VIRTIO_NET_CTRL_MAC_ADDR_SET ||
+            len < SIM_NET_MAC_LEN ||
+            dev->conf.config_size < SIM_NET_MAC_LEN) {
             return VIRTIO_NET_ERR;
         }
-        memcpy(dev->config, data, 6);
+        memcpy(dev->config, data, SIM_NET_MAC_LEN);
         return VIRTIO_NET_OK;
     case VIRTIO_NET_CTRL_MQ:
         return hdr->cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET && len == 2 &&
@@ -107,7 +108,7 @@ static ssize_t sim_net_control(SimDev *dev, SimRing *ring, SimElem *elem)
     uint8_t ack;
 
     if (!elem->in_len || elem->out_len < sizeof(hdr) ||
-        len > SIM_NET_PACKET_MAX) {
+        len > SIM_NET_COMMAND_MAX) {
         return sim_ring_error(dev, ring, "control");
     }
     data = g_malloc0(len + 1);
@@ -119,45 +120,68 @@ static ssize_t sim_net_control(SimDev *dev, SimRing *ring, SimElem *elem)
     return sim_elem_write(dev, ring, elem, 0, &ack, sizeof(ack));
 }
 
-static int sim_net_receive(SimDev *dev, SimRing *ring, uint8_t *packet,
-                           size_t len)
+/* Whether a frame that was sent is for this card. */
+static bool sim_net_is_ours(SimDev *dev, const uint8_t *frame, size_t len)
 {
-    struct virtio_net_hdr_v1 *hdr = (void *)packet;
+    size_t header = sim_ring_has(dev, VIRTIO_F_VERSION_1) ?
+                    sizeof(struct virtio_net_hdr_v1) :
+                    sizeof(struct virtio_net_hdr);
+    const char *to = (const char *)frame + header;
+
+    if (len < header + SIM_NET_MAC_LEN) {
+        return false;
+    }
+    /* As a string: the kernel looks no further than a zero. */
+    return to[0] & 1 ||
+           !strncmp(to, (const char *)dev->config,
+                    MIN(SIM_NET_MAC_LEN, dev->conf.config_size));
+}
+
+/*
+ * Hands a frame on.  A frame without a buffer is lost, as on a wire, and the
+ * kernel's worker then leaves the ring; one that cannot be written into its
+ * buffer stays uncompleted on both rings.
+ */
+static int sim_net_receive(SimDev *dev, SimRing *tx, SimElem *sent,
+                           const uint8_t *frame, size_t len)
+{
+    SimRing *ring = &dev->rings[tx->index - 1];
     SimElem *elem;
     ssize_t done;
     int ret;
 
     elem = sim_ring_pop(dev, ring, &ret);
+    if (elem && elem->out->len) {
+        sim_ring_error(dev, ring, "readable");
+        sim_elem_free(elem);
+        elem = NULL;
+    }
     if (!elem) {
-        /* No buffer: the packet is lost, as on a wire. */
-        return ret;
+        ret = sim_ring_push(dev, tx, sent, 0);
+        return ret < 0 ? ret : -ENOBUFS;
     }
-    if (len >= sizeof(*hdr) && sim_ring_has(dev, VIRTIO_F_VERSION_1)) {
-        hdr->num_buffers = GUINT16_TO_LE(1);
-    }
-    done = sim_elem_write(dev, ring, elem, 0, packet, len);
-    ret = done < 0 ? done : sim_ring_push(dev, ring, elem, done);
+    done = sim_elem_write(dev, ring, elem, 0, frame, len);
+    ret = done <= 0 ? -EFAULT : sim_ring_push(dev, ring, elem, done);
     sim_elem_free(elem);
     return ret;
 }
 
 static ssize_t sim_net_request(SimDev *dev, SimRing *ring, SimElem *elem)
 {
-    g_autofree uint8_t *packet = NULL;
+    uint8_t frame[SIM_NET_FRAME_MAX];
+    ssize_t len;
 
     if (sim_net_is_control(dev, ring)) {
         return sim_net_control(dev, ring, elem);
     }
-    if (elem->out_len > SIM_NET_PACKET_MAX) {
-        return sim_ring_error(dev, ring, "packet-size");
+    if (elem->in->len) {
+        return sim_ring_error(dev, ring, "writable");
     }
-    packet = g_malloc0(elem->out_len + 1);
-    if (sim_elem_read(dev, ring, elem, 0, packet, elem->out_len) < 0) {
-        return -EFAULT;
+    len = sim_elem_read(dev, ring, elem, 0, frame, sizeof(frame));
+    if (len <= 0 || !sim_net_is_ours(dev, frame, len)) {
+        return 0;
     }
-    /* The receive ring's trouble is its own; this one goes on. */
-    sim_net_receive(dev, &dev->rings[ring->index - 1], packet, elem->out_len);
-    return 0;
+    return sim_net_receive(dev, ring, elem, frame, len);
 }
 
 const SimType sim_net = {
@@ -168,5 +192,6 @@ const SimType sim_net = {
     .config_size = sim_net_config_size,
     .fill_config = sim_net_fill_config,
     .served = sim_net_served,
+    .insists = sim_net_is_control,
     .request = sim_net_request,
 };

@@ -572,10 +572,13 @@ SIM_PUBLIC int ioctl(int fd, unsigned long request, ...)
 
 static ssize_t sim_read(SimDev *dev, size_t len)
 {
+    int error;
+
     sim_lock(dev);
-    sim_logf(dev, -EINVAL, "READ len=%zu", len);
+    error = (dev->open_flags & O_ACCMODE) == O_WRONLY ? EBADF : EINVAL;
+    sim_logf(dev, -error, "READ len=%zu", len);
     sim_unlock(dev);
-    errno = EINVAL;
+    errno = error;
     return -1;
 }
 

@@ -145,15 +145,27 @@ static bool sim_ring_can_run(SimDev *dev, SimRing *ring)
            !dev->broken && ring->ready && ring->run_num;
 }
 
+/* vdpa_sim has one worker, which looks at every ring. */
+static void sim_ring_look(SimDev *dev, SimRing *ring)
+{
+    unsigned i;
+
+    ring->pending = true;
+    for (i = 0; dev->conf.parent == SIM_PARENT_VDPA_SIM && i < dev->nrings;
+         i++) {
+        dev->rings[i].pending |= dev->rings[i].ready;
+    }
+}
+
 void sim_ring_kick(SimDev *dev, SimRing *ring)
 {
     if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
         return;
     }
     if (!dev->running) {
-        dev->pending_kick = true;
+        dev->pending_kick = dev->conf.profile != SIM_PROFILE_6_1;
     } else if (ring->ready) {
-        ring->pending = true;
+        sim_ring_look(dev, ring);
     }
 }
 
@@ -190,25 +202,39 @@ SimElem *sim_ring_pop(SimDev *dev, SimRing *ring, int *ret)
     return elem;
 }
 
+static int sim_ring_complete(SimDev *dev, SimRing *ring, SimElem *elem,
+                             uint32_t len)
+{
+    return sim_ring_packed(dev) ? sim_packed_push(dev, ring, elem, len) :
+                                  sim_split_push(dev, ring, elem, len);
+}
+
+static bool sim_ring_wants_interrupt(SimDev *dev, SimRing *ring)
+{
+    return sim_ring_packed(dev) ? sim_packed_wants_interrupt(dev, ring) :
+                                  sim_split_wants_interrupt(dev, ring);
+}
+
 int sim_ring_push(SimDev *dev, SimRing *ring, SimElem *elem, uint32_t len)
 {
-    bool wanted;
-    int ret;
+    const SimType *type = dev->conf.type;
+    int ret = sim_ring_complete(dev, ring, elem, len);
 
-    if (sim_ring_packed(dev)) {
-        ret = sim_packed_push(dev, ring, elem, len);
-        wanted = ret >= 0 && sim_packed_wants_interrupt(dev, ring);
-    } else {
-        ret = sim_split_push(dev, ring, elem, len);
-        wanted = ret >= 0 && sim_split_wants_interrupt(dev, ring);
-    }
-    if (wanted) {
+    if (ret >= 0 && (sim_ring_wants_interrupt(dev, ring) ||
+                     (type->insists && type->insists(dev, ring)))) {
         sim_ring_interrupt(dev, ring);
     }
     return ret;
 }
 
-/* Carries out and completes.  A request that fails is never completed. */
+int sim_ring_drop(SimDev *dev, SimRing *ring, SimElem *elem, uint32_t len)
+{
+    int ret = sim_ring_complete(dev, ring, elem, len);
+
+    return ret < 0 ? ret : -ECANCELED;
+}
+
+/* Carries out and completes. */
 static int sim_ring_finish(SimDev *dev, SimRing *ring, SimElem *elem)
 {
     ssize_t used = dev->conf.type->request(dev, ring, elem);

@@ -180,12 +180,121 @@ static void test_block_others(void)
                     ==, VIRTIO_BLK_S_IOERR);
     g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_OUT, UINT64_MAX, 512,
                                   false), ==, VIRTIO_BLK_S_IOERR);
+    memset(at(&rig, DATA), 0, 16);
     g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_DISCARD, 0, 16, false),
-                    ==, VIRTIO_BLK_S_UNSUPP);
+                    ==, VIRTIO_BLK_S_OK);
+    *at(&rig, DATA + 12) = 2;
+    g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_WRITE_ZEROES, 0, 16,
+                                  false), ==, VIRTIO_BLK_S_UNSUPP);
+    g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_DISCARD, 0, 8, false),
+                    ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_FLUSH, 1, 0, false), ==,
+                    VIRTIO_BLK_S_IOERR);
+    g_assert_cmpint(block_request(&rig, 99, 0, 16, true), ==,
+                    VIRTIO_BLK_S_IOERR);
     g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_GET_ID, 0, 20, true), ==,
                     VIRTIO_BLK_S_OK);
-    g_assert_cmpstr((char *)at(&rig, DATA), ==, "vhost-vdpa-sim");
+    g_assert_cmpstr((char *)at(&rig, DATA), ==, "vdpa_blk_sim");
     rig_stop(&rig);
+}
+
+static void test_block_zeroes(void)
+{
+    struct virtio_blk_discard_write_zeroes *range;
+    Rig rig;
+
+    rig_start(&rig, "type=block,size=1M", F_BASIC, 16);
+    memset(at(&rig, DATA), 'x', 1024);
+    g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_OUT, 7, 1024, false), ==,
+                    VIRTIO_BLK_S_OK);
+    range = (void *)at(&rig, DATA);
+    *range = (struct virtio_blk_discard_write_zeroes) {
+        .sector = 8,
+        .num_sectors = 1,
+    };
+    g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_WRITE_ZEROES, 0,
+                                  sizeof(*range), false), ==,
+                    VIRTIO_BLK_S_OK);
+    g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_IN, 7, 1024, true), ==,
+                    VIRTIO_BLK_S_OK);
+    g_assert_cmpint(*at(&rig, DATA + 511), ==, 'x');
+    g_assert_cmpint(*at(&rig, DATA + 512), ==, 0);
+    rig_stop(&rig);
+}
+
+/* Data that the device cannot reach is an I/O error, and it goes on. */
+static void test_block_data_unmapped(void)
+{
+    struct virtio_blk_outhdr *hdr;
+    Buf bufs[] = {
+        { GUEST_IOVA + HEADER, sizeof(*hdr), false },
+        { GUEST_IOVA + GUEST_SIZE, 512, true },
+        { GUEST_IOVA + STATUS, 1, true },
+    };
+    Rig rig;
+
+    rig_start(&rig, "type=block,size=1M", F_BASIC, 16);
+    hdr = (void *)at(&rig, HEADER);
+    *hdr = (struct virtio_blk_outhdr) { .type = VIRTIO_BLK_T_IN };
+    *at(&rig, STATUS) = 0xff;
+    vq_add(&rig.vq, 0, bufs, 3);
+    vq_kick(&rig.vq);
+    g_assert_true(vq_wait(&rig.vq));
+    g_assert_cmpint(*at(&rig, STATUS), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpint(vq_used(&rig.vq, 0).len, ==, 1);
+    g_assert_cmpint(state("dma-faults"), ==, 1);
+    g_assert_cmpint(block_request(&rig, VIRTIO_BLK_T_IN, 0, 512, true), ==,
+                    VIRTIO_BLK_S_OK);
+    rig_stop(&rig);
+}
+
+/*
+ * Header or status out of reach: completed without an interrupt, and what is
+ * behind it waits for the next kick.
+ */
+static void block_dropped(uint64_t header, uint64_t status, uint32_t len)
+{
+    Buf bufs[] = {
+        { header, sizeof(struct virtio_blk_outhdr), false },
+        { GUEST_IOVA + DATA, 512, true },
+        { status, 1, true },
+    };
+    Rig rig;
+
+    rig_start(&rig, "type=block,size=1M", F_BASIC, 16);
+    memset(at(&rig, HEADER), 0, sizeof(struct virtio_blk_outhdr));
+    vq_add(&rig.vq, 0, bufs, 3);
+    vq_add(&rig.vq, 0, bufs, 3);
+    vq_kick(&rig.vq);
+    state_wait("requests", 1);
+    g_assert_cmpint(vq_used_idx(&rig.vq), ==, 1);
+    g_assert_cmpint(vq_used(&rig.vq, 0).len, ==, len);
+    g_assert_true(vq_quiet(&rig.vq));
+    vq_kick(&rig.vq);
+    state_wait("requests", 2);
+    g_assert_cmpint(vq_used_idx(&rig.vq), ==, 2);
+    rig_stop(&rig);
+}
+
+static void test_block_dropped(void)
+{
+    block_dropped(GUEST_IOVA + GUEST_SIZE, GUEST_IOVA + STATUS, 0);
+    block_dropped(GUEST_IOVA + HEADER, GUEST_IOVA + GUEST_SIZE, 512);
+}
+
+/* vdpa_sim_blk makes its config space anew at each look. */
+static void test_block_config(void)
+{
+    uint8_t raw[sizeof(struct vhost_vdpa_config) + 1] = { 0 };
+    struct vhost_vdpa_config *config = (void *)raw;
+    int fd = node_open("type=block,size=1M");
+
+    config->len = 1;
+    config->buf[0] = 0x5a;
+    g_assert_cmpint(call(fd, VHOST_VDPA_SET_CONFIG, config), ==, 0);
+    g_assert_cmpint(call(fd, VHOST_VDPA_GET_CONFIG, config), ==, 0);
+    g_assert_cmpint(config->buf[0], ==, 0);
+    close(fd);
 }
 
 static void test_kick_rules(void)
@@ -597,7 +706,7 @@ static void test_net_loop(void)
 
     net_start(&net);
     memset(net.guest.base + DATA, 0, 12);
-    memset(net.guest.base + DATA + 12, 'p', 88);
+    memset(net.guest.base + DATA + 12, 0xff, 88);
     vq_add(&net.rx, 0, &in, 1);
     vq_kick(&net.rx);
     g_assert_true(vq_quiet(&net.rx));
@@ -607,15 +716,88 @@ static void test_net_loop(void)
     g_assert_true(vq_wait(&net.tx));
     g_assert_cmpint(vq_used(&net.rx, 0).len, ==, 100);
     g_assert_cmpint(vq_used(&net.tx, 0).len, ==, 0);
-    /* One buffer was used, says the header. */
-    g_assert_cmpint(net.guest.base[HEADER + 10], ==, 1);
-    g_assert_cmpint(net.guest.base[HEADER + 12], ==, 'p');
-    g_assert_cmpint(net.guest.base[HEADER + 99], ==, 'p');
+    /* The header is the sender's. */
+    g_assert_cmpint(net.guest.base[HEADER + 10], ==, 0);
+    g_assert_cmpint(net.guest.base[HEADER + 12], ==, 0xff);
+    g_assert_cmpint(net.guest.base[HEADER + 99], ==, 0xff);
     /* Without a buffer the packet is lost, but sent. */
     vq_add(&net.tx, 0, &out, 1);
     vq_kick(&net.tx);
     g_assert_true(vq_wait(&net.tx));
     g_assert_true(vq_quiet(&net.rx));
+    net_stop(&net);
+}
+
+static void test_net_filter(void)
+{
+    static const uint8_t macs[][6] = {
+        { 6, 0, 0, 0, 0, 1 },       /* nobody's */
+        { 2, 0, 0, 0, 0, 1 },       /* the card's */
+        { 1, 0, 0x5e, 0, 0, 1 },    /* a group's */
+    };
+    Buf out = { GUEST_IOVA + DATA, 100, false };
+    Buf in = { GUEST_IOVA + HEADER, 2000, true };
+    NetRig net;
+    size_t i;
+
+    net_start(&net);
+    memset(net.guest.base + DATA, 0, 100);
+    for (i = 0; i < G_N_ELEMENTS(macs); i++) {
+        memcpy(net.guest.base + DATA + 12, macs[i], 6);
+        vq_add(&net.rx, 0, &in, 1);
+        vq_add(&net.tx, 0, &out, 1);
+        vq_kick(&net.tx);
+        g_assert_true(vq_wait(&net.tx));
+        g_assert_cmpint(vq_used_idx(&net.rx), ==, i);
+    }
+    net_stop(&net);
+}
+
+/* Bad buffers on either ring: what stays uncompleted, and what goes on. */
+static void test_net_bad_buffers(void)
+{
+    Buf out = { GUEST_IOVA + DATA, 100, false };
+    Buf in = { GUEST_IOVA + HEADER, 2000, true };
+    Buf nowhere = { GUEST_IOVA + GUEST_SIZE, 2000, true };
+    Buf writable = { GUEST_IOVA + DATA, 100, true };
+    NetRig net;
+
+    net_start(&net);
+    memset(net.guest.base + DATA, 0xff, 100);
+    vq_add(&net.rx, 0, &nowhere, 1);
+    vq_add(&net.tx, 0, &out, 1);
+    vq_kick(&net.tx);
+    state_wait("dma-faults", 1);
+    g_assert_cmpint(vq_used_idx(&net.tx), ==, 0);
+    g_assert_cmpint(vq_used_idx(&net.rx), ==, 0);
+    vq_add(&net.tx, 0, &writable, 1);
+    vq_kick(&net.tx);
+    state_wait("ring-errors", 1);
+    g_assert_cmpint(vq_used_idx(&net.tx), ==, 0);
+    vq_add(&net.rx, 0, &in, 1);
+    vq_add(&net.tx, 0, &out, 1);
+    vq_kick(&net.tx);
+    g_assert_true(vq_wait(&net.rx));
+    g_assert_cmpint(vq_used_idx(&net.tx), ==, 1);
+    net_stop(&net);
+}
+
+/* vdpa_sim has one worker; and frames wait for the receive ring. */
+static void test_net_one_worker(void)
+{
+    Buf out = { GUEST_IOVA + DATA, 100, false };
+    NetRig net;
+
+    net_start(&net);
+    memset(net.guest.base + DATA, 0xff, 100);
+    vq_add(&net.tx, 0, &out, 1);
+    vq_kick(&net.rx);
+    g_assert_true(vq_wait(&net.tx));
+    call_state(net.fd, VHOST_VDPA_SET_VRING_ENABLE, 0, 0);
+    vq_add(&net.tx, 0, &out, 1);
+    vq_kick(&net.tx);
+    g_assert_true(vq_quiet(&net.tx));
+    g_assert_cmpint(get_base(net.fd, 1), ==, 1);
     net_stop(&net);
 }
 
@@ -653,7 +835,10 @@ static void test_net_control(void)
     g_assert_true(g_str_has_prefix(config, "020000000077"));
     g_assert_cmpint(net_command(&net, VIRTIO_NET_CTRL_RX,
                                 VIRTIO_NET_CTRL_RX_PROMISC, &on, 1), ==,
-                    VIRTIO_NET_OK);
+                    VIRTIO_NET_ERR);
+    /* It does not heed that no interrupt is wanted. */
+    ((struct vring_avail *)(net.other.base + RING2 + PAGE))->flags =
+        VRING_AVAIL_F_NO_INTERRUPT;
     g_assert_cmpint(net_command(&net, 77, 0, &on, 1), ==, VIRTIO_NET_ERR);
     net_stop(&net);
 }
@@ -779,6 +964,23 @@ static void test_suspend_is_a_barrier(void)
     while (vq_used_idx(&rig.vq) != 256) {
         g_assert_true(vq_wait(&rig.vq));
     }
+    rig_stop(&rig);
+}
+
+/* vdpa_sim runs again at any SET_STATUS with DRIVER_OK. */
+static void test_suspend_status(void)
+{
+    Rig rig;
+
+    rig_start(&rig, GENERIC, F_BASIC, 16);
+    g_assert_cmpint(call(rig.fd, VHOST_VDPA_SUSPEND, NULL), ==, 0);
+    add_buffer(&rig, 0, 16);
+    vq_kick(&rig.vq);
+    g_assert_true(vq_quiet(&rig.vq));
+    g_assert_cmpint(set_status(rig.fd, S_OK), ==, 0);
+    g_assert_true(vq_quiet(&rig.vq));
+    vq_kick(&rig.vq);
+    g_assert_true(vq_wait(&rig.vq));
     rig_stop(&rig);
 }
 
@@ -979,6 +1181,12 @@ static void test_doorbell_errors(void)
     fd = node_open(GENERIC);
     assert_mmap(fd, PAGE, PROT_WRITE, MAP_SHARED, 0, SIM_ENOTSUPP);
     assert_mmap(fd, PAGE, PROT_READ, MAP_SHARED, 0, EINVAL);
+    assert_mmap(fd, PAGE, PROT_WRITE, MAP_SHARED, 65536 * PAGE, EINVAL);
+    close(fd);
+
+    fd = node_open(GENERIC ",profile=6.1");
+    assert_mmap(fd, PAGE, PROT_WRITE, MAP_SHARED, 65536 * PAGE,
+                SIM_ENOTSUPP);
     close(fd);
 }
 
@@ -988,6 +1196,12 @@ void add_ring_tests(void)
     g_test_add_func("/rings/block/file-holds-the-data", test_block_file);
     g_test_add_func("/rings/block/read-past-the-end", test_block_end);
     g_test_add_func("/rings/block/other-requests", test_block_others);
+    g_test_add_func("/rings/block/zeroes", test_block_zeroes);
+    g_test_add_func("/rings/block/unmapped-data-is-an-error",
+                    test_block_data_unmapped);
+    g_test_add_func("/rings/block/unmapped-header-or-status",
+                    test_block_dropped);
+    g_test_add_func("/rings/block/config-is-not-written", test_block_config);
     g_test_add_func("/rings/kick/lost-or-not", test_kick_rules);
     g_test_add_func("/rings/kick/counter-is-not-read", test_kick_counter);
     g_test_add_func("/rings/kick/outlives-its-number",
@@ -1005,6 +1219,9 @@ void add_ring_tests(void)
     g_test_add_func("/rings/packed/event-idx", test_packed_event_idx);
     g_test_add_func("/rings/rng", test_rng);
     g_test_add_func("/rings/net/loops", test_net_loop);
+    g_test_add_func("/rings/net/filter", test_net_filter);
+    g_test_add_func("/rings/net/bad-buffers", test_net_bad_buffers);
+    g_test_add_func("/rings/net/one-worker", test_net_one_worker);
     g_test_add_func("/rings/net/control-in-its-own-space", test_net_control);
     g_test_add_func("/rings/dma/unmapped-buffer-stops-the-ring",
                     test_dma_unmapped);
@@ -1015,6 +1232,7 @@ void add_ring_tests(void)
                     test_dma_crosses_entries);
     g_test_add_func("/rings/suspend/kick-waits", test_suspend);
     g_test_add_func("/rings/suspend/is-a-barrier", test_suspend_is_a_barrier);
+    g_test_add_func("/rings/suspend/status-ends-it", test_suspend_status);
     g_test_add_func("/rings/base-jumps-over-lost-ones", test_base_jump);
     g_test_add_func("/rings/hold/release-completes", test_hold);
     g_test_add_func("/rings/hold/waits-for-resume", test_hold_suspended);

@@ -400,9 +400,9 @@ static void test_config_sizes(void)
     g_assert_cmpint(config_size("type=net,parent=vp_vdpa"), ==, 4096);
 }
 
-static void test_config_call(void)
+static void config_call_test(const char *conf, bool unbinds)
 {
-    int fd = node_open(GENERIC);
+    int fd = node_open(conf);
     int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int none = -1, bad = 9999, file = open("/dev/null", O_RDONLY);
     eventfd_t count;
@@ -415,8 +415,7 @@ static void test_config_call(void)
     g_free(control_ok("interrupt 0 config"));
     g_assert_cmpint(eventfd_read(event, &count), ==, 0);
     g_assert_cmpint(call(fd, VHOST_VDPA_SET_CONFIG_CALL, &file), ==, -EINVAL);
-    /* That has also unbound the good one. */
-    g_assert_cmpint(state("config-call"), ==, 0);
+    g_assert_cmpint(state("config-call"), ==, !unbinds);
     g_assert_cmpint(call(fd, VHOST_VDPA_SET_CONFIG_CALL, &bad), ==, -EBADF);
     g_assert_cmpint(call(fd, VHOST_VDPA_SET_CONFIG_CALL, &fd), ==, -EINVAL);
     g_assert_cmpint(call(fd, VHOST_VDPA_SET_CONFIG_CALL, &event), ==, 0);
@@ -426,6 +425,12 @@ static void test_config_call(void)
     close(file);
     close(event);
     close(fd);
+}
+
+static void test_config_call(void)
+{
+    config_call_test(GENERIC ",profile=6.1", false);
+    config_call_test(GENERIC ",profile=6.12", true);
 }
 
 static void test_vring_num(void)
@@ -691,6 +696,29 @@ static void test_iotlb_invalidate(void)
     guest_free(&g);
 }
 
+/* The range ends before it begins: what holds both ends is found. */
+static void test_iotlb_invalidate_backwards(void)
+{
+    int fd = node_open_owned(GENERIC);
+    Guest g;
+
+    guest_init(&g);
+    g_assert_cmpint(update(fd, 0x10000, 0x2000, g.base), ==, 72);
+    g_assert_cmpint(invalidate(fd, 0x10000, 0), ==, 72);
+    g_assert_cmpint(invalidate(fd, 0x12000, 0), ==, 72);
+    g_assert_cmpint(state("entries"), ==, 1);
+    g_assert_cmpint(invalidate(fd, 0x11000, 0), ==, 72);
+    g_assert_cmpint(state("entries"), ==, 0);
+    g_assert_cmpint(update(fd, 0x10000, 0x2000, g.base), ==, 72);
+    g_assert_cmpint(invalidate(fd, 0x11000, UINT64_MAX), ==, 72);
+    g_assert_cmpint(state("entries"), ==, 0);
+    g_assert_cmpint(update(fd, 0x10000, 0x2000, g.base), ==, 72);
+    g_assert_cmpint(invalidate(fd, 0, 0), ==, 72);
+    g_assert_cmpint(state("entries"), ==, 0);
+    close(fd);
+    guest_free(&g);
+}
+
 static void test_iotlb_asid(void)
 {
     int fd = node_open_owned("type=net");
@@ -834,6 +862,29 @@ static void test_iotlb_entries(void)
     guest_free(&g);
 }
 
+static unsigned entries_taken(const char *conf)
+{
+    int fd = node_open_owned(conf);
+    unsigned n = 0;
+    Guest g;
+
+    guest_init(&g);
+    iotlb(fd, 0, VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL, 0);
+    while (n < 3000 && update(fd, n * 2 * PAGE, PAGE, g.base) == 72) {
+        n++;
+    }
+    close(fd);
+    guest_free(&g);
+    return n;
+}
+
+static void test_iotlb_entries_limit(void)
+{
+    g_assert_cmpint(entries_taken(GENERIC ",profile=6.1"), ==, 2048);
+    g_assert_cmpint(entries_taken(GENERIC ",profile=6.12"), ==, 3000);
+    g_assert_cmpint(entries_taken(GENERIC ",profile=7.2"), ==, 2048);
+}
+
 static void test_iotlb_va(void)
 {
     int fd = node_open_owned(GENERIC);
@@ -954,8 +1005,9 @@ static void test_reset_asid(void)
           VHOST_ACCESS_RW);
     {
         Buf buf = { GUEST_IOVA + 0x80000, 16, false };
-        Vq vq;
+        Vq vq, rx;
 
+        vq_init(&rx, fd, &g, 0, 8, 0x10000, false);
         vq_init(&vq, fd, &g, 1, 8, 0, false);
         set_status(fd, S_OK);
         vq_add(&vq, 0, &buf, 1);
@@ -963,6 +1015,7 @@ static void test_reset_asid(void)
         /* The ring is in address space 0 again. */
         g_assert_true(vq_wait(&vq));
         vq_free(&vq);
+        vq_free(&rx);
     }
     close(fd);
     guest_free(&g);
@@ -1448,12 +1501,15 @@ static void add_iotlb_tests(void)
     g_test_add_func("/iotlb/owner", test_iotlb_owner);
     g_test_add_func("/iotlb/ranges", test_iotlb_ranges);
     g_test_add_func("/iotlb/invalidate", test_iotlb_invalidate);
+    g_test_add_func("/iotlb/invalidate-backwards",
+                    test_iotlb_invalidate_backwards);
     g_test_add_func("/iotlb/asid", test_iotlb_asid);
     g_test_add_func("/iotlb/batch", test_iotlb_batch);
     g_test_add_func("/iotlb/batch-vp_vdpa", test_iotlb_batch_vp_vdpa);
     g_test_add_func("/iotlb/pa-refusals", test_iotlb_pa_refusals);
     g_test_add_func("/iotlb/memlock", test_iotlb_memlock);
     g_test_add_func("/iotlb/entries", test_iotlb_entries);
+    g_test_add_func("/iotlb/entries-limit", test_iotlb_entries_limit);
     g_test_add_func("/iotlb/va-skips-private", test_iotlb_va);
 }
 

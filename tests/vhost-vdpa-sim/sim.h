@@ -74,9 +74,12 @@ struct SimType {
     void (*fill_config)(SimDev *dev);
     /* Is the ring served when it is kicked?  NULL: each one is. */
     bool (*served)(SimDev *dev, SimRing *ring);
+    /* Is there an interrupt although the driver wants none?  NULL: no. */
+    bool (*insists)(SimDev *dev, SimRing *ring);
     /*
      * Carries a request out: the used length, or a negative errno, after
-     * which the ring stops and the request is never completed.
+     * which the ring stops until the next kick, and the request is not
+     * completed unless @request did so.
      */
     ssize_t (*request)(SimDev *dev, SimRing *ring, SimElem *elem);
 };
@@ -480,6 +483,14 @@ SimElem *sim_ring_pop(SimDev *dev, SimRing *ring, int *ret);
  * Returns: 0 or a negative errno.  Does not free @elem.
  */
 int sim_ring_push(SimDev *dev, SimRing *ring, SimElem *elem, uint32_t len);
+
+/**
+ * sim_ring_drop: complete a request that could not be carried out, without an
+ * interrupt
+ *
+ * Returns: a negative errno, with which the ring stops until the next kick.
+ */
+int sim_ring_drop(SimDev *dev, SimRing *ring, SimElem *elem, uint32_t len);
 void sim_ring_interrupt(SimDev *dev, SimRing *ring);
 bool sim_ring_packed(SimDev *dev);
 bool sim_ring_has(SimDev *dev, unsigned feature);
