@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include "conformance.h"
 
-#define CONFIG_MAX 256
+#define CONFIG_MAX 8192
 
 static int try_open(int flags)
 {

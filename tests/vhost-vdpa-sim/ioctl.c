@@ -141,7 +141,9 @@ static int do_set_backend_features(SimCall *call)
                       1ull << VHOST_BACKEND_F_IOTLB_BATCH |
                       1ull << VHOST_BACKEND_F_IOTLB_ASID;
     uint64_t known = always | 1ull << VHOST_BACKEND_F_SUSPEND;
-    uint64_t offered = always | dev->conf.backend_features;
+    /* The last one goes through unchecked where it is known. */
+    uint64_t offered = always | dev->conf.backend_features |
+                       1ull << VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK;
 
     if (!call->readable) {
         return -EFAULT;
@@ -442,10 +444,15 @@ static int do_set_vring_addr(SimCall *call)
     return 0;
 }
 
-/* vp_vdpa cannot carry a base over; it takes the one after a reset. */
+/*
+ * vp_vdpa cannot carry a base over; it takes the one after a reset, for a ring
+ * that is not enabled yet.
+ */
 static bool sim_base_is_initial(SimCall *call)
 {
-    return call->arg.state.num == (sim_acked_packed(call->dev) ?
+    return (call->dev->status & VIRTIO_CONFIG_S_FEATURES_OK) &&
+           !call->ring->ready &&
+           call->arg.state.num == (sim_acked_packed(call->dev) ?
                                    0x80008000 : 0);
 }
 
@@ -463,7 +470,7 @@ static int do_set_vring_base(SimCall *call)
     }
     if (call->dev->conf.parent == SIM_PARENT_VP_VDPA &&
         !sim_base_is_initial(call)) {
-        return -EINVAL;
+        return -EOPNOTSUPP;
     }
     if (sim_acked_packed(call->dev)) {
         ring->avail_idx = num & 0x7fff;
@@ -568,7 +575,7 @@ static int do_set_vring_enable(SimCall *call)
     ring->ready = ready;
     if (!ready && dev->conf.parent == SIM_PARENT_VP_VDPA) {
         dev->broken = true;
-        if (sim_driver_is_ok(dev)) {
+        if (sim_offers(dev->features, VIRTIO_F_VERSION_1)) {
             dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
             sim_dev_config_interrupt(dev);
         }

@@ -247,6 +247,22 @@ static void assert_backend_features(const char *conf, uint64_t want)
     close(fd);
 }
 
+/* The kernel does not look whether the parent offers this one. */
+static void test_backend_features_unchecked(void)
+{
+    int fd = node_open(GENERIC ",profile=6.12,parent=vduse");
+
+    g_assert_cmpint(call_u64(fd, VHOST_SET_BACKEND_FEATURES,
+                             BIT(VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK)), ==,
+                    0);
+    close(fd);
+    fd = node_open(GENERIC ",profile=6.1");
+    g_assert_cmpint(call_u64(fd, VHOST_SET_BACKEND_FEATURES,
+                             BIT(VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK)), ==,
+                    -EOPNOTSUPP);
+    close(fd);
+}
+
 static void test_backend_features_offered(void)
 {
     assert_backend_features(GENERIC ",profile=6.1", 0x1e);
@@ -527,11 +543,20 @@ static void test_vring_base_vp_vdpa(void)
 {
     int fd = node_open_owned(GENERIC ",parent=vp_vdpa");
 
+    g_assert_cmpint(call_state(fd, VHOST_SET_VRING_BASE, 0, 0), ==,
+                    -EOPNOTSUPP);
     device_init(fd, F_BASIC);
     g_assert_cmpint(call_state(fd, VHOST_SET_VRING_BASE, 0, 0), ==, 0);
-    g_assert_cmpint(call_state(fd, VHOST_SET_VRING_BASE, 0, 1), ==, -EINVAL);
+    g_assert_cmpint(call_state(fd, VHOST_SET_VRING_BASE, 0, 1), ==,
+                    -EOPNOTSUPP);
     g_assert_cmpint(call_state(fd, VHOST_GET_VRING_BASE, 0, 0), ==,
                     -EOPNOTSUPP);
+    call_state(fd, VHOST_VDPA_SET_VRING_ENABLE, 0, 1);
+    g_assert_cmpint(call_state(fd, VHOST_SET_VRING_BASE, 0, 0), ==,
+                    -EOPNOTSUPP);
+    call_state(fd, VHOST_VDPA_SET_VRING_ENABLE, 0, 0);
+    g_assert_cmphex(get_status(fd), ==,
+                    S_FEATURES | VIRTIO_CONFIG_S_NEEDS_RESET);
     close(fd);
 }
 
@@ -1473,6 +1498,8 @@ static void add_dispatch_tests(void)
     g_test_add_func("/dispatch/fork", test_fork);
     g_test_add_func("/dispatch/backend-features/offered",
                     test_backend_features_offered);
+    g_test_add_func("/dispatch/backend-features/unchecked",
+                    test_backend_features_unchecked);
     g_test_add_func("/dispatch/backend-features/refused",
                     test_backend_features_refused);
     g_test_add_func("/dispatch/backend-features/survive-reset",
