@@ -253,5 +253,6 @@ int main(int argc, char **argv)
             chapters[i].ask();
         }
     }
+    say("reached", "the end");
     return 0;
 }
