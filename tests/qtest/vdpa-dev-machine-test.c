@@ -79,6 +79,18 @@ static void reuse_descriptors(VdpaTest *t, unsigned num)
     }
 }
 
+static void close_descriptors(VdpaTest *t, unsigned num)
+{
+    unsigned i;
+
+    for (i = 0; i < num; i++) {
+        g_autofree char *name = g_strdup_printf("fd%u", i);
+
+        qtest_qmp_assert_success(t->qts, "{ 'execute': 'closefd',"
+                                 " 'arguments': { 'fdname': %s } }", name);
+    }
+}
+
 /* A device that was unplugged is freed by RCU; a refusal waits for that */
 static void wait_until_freed(VdpaTest *t)
 {
@@ -113,6 +125,7 @@ static void test_nothing_left_behind(VdpaTest *t)
     vdpa_settle(t);
     log = qvdpa_sim_log(t->sim, 0);
     g_assert_cmpuint(log->len, ==, 0);
+    close_descriptors(t, 16);
     g_free(host);
 }
 
