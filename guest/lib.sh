@@ -41,16 +41,16 @@ virtio_driver() {
 # virtio_of BASE NAME: the virtio device under /sys/class/BASE/NAME
 virtio_of() { basename "$(readlink -f "/sys/class/$1/$2/device")"; }
 
-# disk_round_trip DISK [MIB]: a MiB of random data is written to it, at that offset, and
-# reads back equal
+# disk_round_trip DISK [MIB [BLOCKS]]: BLOCKS of 4 KiB (a MiB) of random data are written to
+# it, at that offset, and read back equal
 disk_round_trip() {
-    local file=/tmp/${1##*/} at=$((${2-0} * 256))
-    dd if=/dev/urandom of="$file.written" bs=4k count=256 2> /dev/null &&
+    local file=/tmp/${1##*/} at=$((${2-0} * 256)) blocks=${3-256}
+    dd if=/dev/urandom of="$file.written" bs=4k count="$blocks" 2> /dev/null &&
         dd if="$file.written" of="$1" bs=4k seek="$at" oflag=direct 2> /dev/null &&
         sync &&
         echo 3 > /proc/sys/vm/drop_caches &&
-        dd if="$1" of="$file.read" bs=4k skip="$at" count=256 iflag=direct 2> /dev/null &&
-        [ "$(stat -c %s "$file.read")" = 1048576 ] &&
+        dd if="$1" of="$file.read" bs=4k skip="$at" count="$blocks" iflag=direct 2> /dev/null &&
+        [ "$(stat -c %s "$file.read")" = $((blocks * 4096)) ] &&
         cmp "$file.written" "$file.read"
 }
 
