@@ -21,7 +21,7 @@
  * Naps in which something may happen.  They are counted, not timed: a machine
  * that stands still takes no nap.
  */
-#define NAPS        30
+#define NAPS        50
 #define NAP_US      10000
 
 #define RING_SPACE  (4 * PAGE)
