@@ -139,6 +139,7 @@ static void test_resume_fails(VdpaTest *t)
     do_stop(t);
     do_cont(t);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==, 0);
     vdpa_expect_silence(t);
     vdpa_reset(t);
     vdpa_start(t, VDPA_MSIX, 1);
