@@ -267,7 +267,9 @@ void vdpa_dev_close(VhostVdpaDevice *v)
         return;
     }
     trace_vdpa_dev_close(v->name);
-    qemu_close(v->vdpa.device_fd);
+    if (!vdpa_dev_doorbells_retire(v)) {
+        qemu_close(v->vdpa.device_fd);
+    }
     v->vdpa.device_fd = -1;
     g_clear_pointer(&v->ring_sizes, g_free);
     g_clear_pointer(&v->name, g_free);

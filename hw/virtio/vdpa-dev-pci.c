@@ -16,6 +16,7 @@
 #include "hw/virtio/vdpa-dev.h"
 #include "hw/virtio/virtio-pci.h"
 #include "qapi/error.h"
+#include "qemu/host-utils.h"
 #include "standard-headers/linux/virtio_ids.h"
 
 /* Virtio specification, section 4.1.2.1: 0x1040 + id, up to 0x107f */
@@ -23,6 +24,9 @@
 
 /* The modern device-specific region (virtio_pci_realize()) */
 #define VDPA_DEV_PCI_MODERN_CONFIG 0x1000
+
+/* What page-per-vq=on makes of a queue's notification address */
+#define VDPA_DEV_PCI_NOTIFY_PAGE 0x1000
 
 /* An I/O BAR has 256 bytes, the legacy header with MSI-X takes 24 of them */
 #define VDPA_DEV_PCI_LEGACY_CONFIG (256 - 24)
@@ -157,12 +161,26 @@ static void vdpa_dev_pci_dc_realize(DeviceState *qdev, Error **errp)
     }
 }
 
+/* As long as the rings need: a hot-plug port has not much room for a BAR */
+static void vdpa_dev_pci_fit_notify(VirtIOPCIProxy *proxy, VhostVdpaDevice *v)
+{
+    bool pages = proxy->flags & VIRTIO_PCI_FLAG_PAGE_PER_VQ;
+
+    proxy->notify.size = v->num_rings * (pages ? VDPA_DEV_PCI_NOTIFY_PAGE : 4);
+    memory_region_set_size(&proxy->modern_bar,
+                           pow2ceil(proxy->notify.offset +
+                                    proxy->notify.size));
+    v->wants_doorbells = pages && virtio_pci_modern(proxy) &&
+        qemu_real_host_page_size() == VDPA_DEV_PCI_NOTIFY_PAGE;
+}
+
 /* VirtioPCIClass::realize: the PCI function is there, now the device */
 static void vdpa_dev_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 {
     VhostVdpaDevicePCI *dev = VHOST_VDPA_DEVICE_PCI(proxy);
     const VdpaDevPciType *type = vdpa_dev_pci_type(dev->vdev.device_id);
 
+    vdpa_dev_pci_fit_notify(proxy, &dev->vdev);
     dev->vdev.transitional = virtio_pci_legacy(proxy);
     if (dev->vdev.transitional) {
         pci_config_set_device_id(proxy->pci_dev.config, type->transitional_id);
@@ -178,6 +196,8 @@ static void vdpa_dev_pci_instance_init(Object *obj)
                                 TYPE_VHOST_VDPA_DEVICE);
     object_property_add_alias(obj, "bootindex", OBJECT(&dev->vdev),
                               "bootindex");
+    /* The property's default is off */
+    VIRTIO_PCI(obj)->flags |= VIRTIO_PCI_FLAG_PAGE_PER_VQ;
 }
 
 static Property vdpa_dev_pci_properties[] = {

@@ -373,8 +373,10 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
         return false;
     }
     vdpa_dev_find_used_rings(v);
+    /* First, so that the accelerator is given no eventfds behind doorbells */
+    vdpa_dev_doorbells_show(v);
     if (!vdpa_dev_take_host_notifiers(v, errp)) {
-        return false;
+        goto hide_doorbells;
     }
     if (!vdpa_dev_take_guest_notifiers(v, errp)) {
         goto drop_host_notifiers;
@@ -395,6 +397,8 @@ reset:
     vdpa_dev_drop_guest_notifiers(v);
 drop_host_notifiers:
     vdpa_dev_drop_host_notifiers(v, v->num_rings);
+hide_doorbells:
+    vdpa_dev_doorbells_hide(v);
     return false;
 }
 
@@ -403,6 +407,7 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
     bool ok = !keep || vdpa_dev_save_rings(v, errp);
 
     vdpa_dev_set_started(v, false);
+    vdpa_dev_doorbells_hide(v);
     ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);
     vdpa_dev_drop_guest_notifiers(v);
     vdpa_dev_drop_host_notifiers(v, v->num_rings);

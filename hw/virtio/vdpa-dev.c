@@ -361,6 +361,7 @@ static void vdpa_dev_realize(DeviceState *dev, Error **errp)
         goto cleanup_config;
     }
     vdpa_dev_add_rings(v);
+    vdpa_dev_doorbells_map(v);
     return;
 
 cleanup_config:
@@ -399,6 +400,11 @@ static void vdpa_dev_instance_init(Object *obj)
     virtio_add_feature(&VIRTIO_DEVICE(v)->host_features, VIRTIO_F_RING_PACKED);
     device_add_bootindex_property(obj, &v->bootindex, "bootindex",
                                   v->boot_suffix, DEVICE(obj));
+}
+
+static void vdpa_dev_instance_finalize(Object *obj)
+{
+    vdpa_dev_doorbells_finalize(VHOST_VDPA_DEVICE(obj));
 }
 
 static Property vdpa_dev_properties[] = {
@@ -446,6 +452,7 @@ static const TypeInfo vdpa_dev_info = {
     .parent = TYPE_VIRTIO_DEVICE,
     .instance_size = sizeof(VhostVdpaDevice),
     .instance_init = vdpa_dev_instance_init,
+    .instance_finalize = vdpa_dev_instance_finalize,
     .class_init = vdpa_dev_class_init,
 };
 

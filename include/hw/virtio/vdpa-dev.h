@@ -100,6 +100,8 @@ struct VhostVdpaDevice {
     uint32_t config_window;
     /* Set by the proxy before realize: a legacy driver may come */
     bool transitional;
+    /* Set by the proxy before realize: each ring is kicked in its own page */
+    bool wants_doorbells;
 
     /* The open backend; device_fd is -1 when there is none */
     struct vhost_dev hdev;
@@ -115,6 +117,8 @@ struct VhostVdpaDevice {
 
     VdpaDevRing *rings;
     unsigned guest_notifiers;
+    GSList *doorbells;
+    GSList *retired_doorbells;
     VdpaDevMemory memory;
     EventNotifier config_notifier;
     Error *migration_blocker;
@@ -402,6 +406,47 @@ bool vdpa_dev_resume(VhostVdpaDevice *v, Error **errp);
  * Returns: true on success.
  */
 bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp);
+
+/* vdpa-dev-doorbell.c */
+
+/**
+ * vdpa_dev_doorbells_map() - map the backend's doorbells into QEMU
+ * @v: the device, open; its proxy has set wants_doorbells
+ *
+ * Rings whose doorbell cannot be mapped have none; that is no error.
+ */
+void vdpa_dev_doorbells_map(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_doorbells_show() - let the guest kick the hardware itself
+ * @v: the device, about to start
+ *
+ * As far as the accelerator has memory slots left.
+ */
+void vdpa_dev_doorbells_show(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_doorbells_hide() - take the doorbells out of the guest
+ * @v: the device
+ */
+void vdpa_dev_doorbells_hide(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_doorbells_retire() - give the doorbells up, and the backend with them
+ * @v: the device, its doorbells hidden
+ *
+ * An RCU reader may still use them, but not longer than @v is there:
+ * vdpa_dev_doorbells_finalize() unmaps them, and closes the backend then.
+ *
+ * Returns: false when there are none, and the backend is the caller's to close.
+ */
+bool vdpa_dev_doorbells_retire(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_doorbells_finalize() - unmap the doorbells that were retired
+ * @v: the device, which nobody uses any more
+ */
+void vdpa_dev_doorbells_finalize(VhostVdpaDevice *v);
 
 /* vdpa-dev.c */
 
