@@ -14,15 +14,11 @@
 #include <sys/mman.h>
 #include "hw/boards.h"
 #include "hw/virtio/vdpa-dev.h"
-#include "qemu/units.h"
 #include "sysemu/kvm.h"
 #include "trace.h"
 
 /* The kernel's errno for a device without doorbells; not in errno.h */
 #define VDPA_DEV_ENOTSUPP 524
-
-/* Address space that is left to others while doorbells are mapped */
-#define VDPA_DEV_GAP (1 * GiB)
 
 /*
  * Doorbells of neighbouring rings, next to each other in the process too: one
@@ -38,84 +34,48 @@ typedef struct VdpaDevDoorbells {
     int fd;
 } VdpaDevDoorbells;
 
-/*
- * Where so much is free now.  Whoever maps something meanwhile gets the upper
- * end of such a gap.
- */
-static uint8_t *vdpa_dev_find_gap(size_t size)
+static void vdpa_dev_add_doorbells(VhostVdpaDevice *v, VdpaDevDoorbells *bells)
 {
-    void *gap;
-
-    size += VDPA_DEV_GAP;
-    gap = mmap(NULL, size, PROT_NONE,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (gap == MAP_FAILED) {
-        return NULL;
-    }
-    munmap(gap, size);
-    return gap;
-}
-
-static int vdpa_dev_map_doorbell(VhostVdpaDevice *v, unsigned ring,
-                                 uint8_t *where)
-{
-    size_t page = qemu_real_host_page_size();
-    void *got = mmap(where, page, PROT_WRITE,
-                     MAP_SHARED | MAP_FIXED_NOREPLACE, v->vdpa.device_fd,
-                     (off_t)ring * page);
-
-    if (got == MAP_FAILED) {
-        return -errno;
-    }
-    if (got != where) {
-        /* A kernel before 4.17 */
-        munmap(got, page);
-        return -EEXIST;
-    }
-    return 0;
-}
-
-/* Maps from @first on, as many as can be next to each other */
-static int vdpa_dev_map_doorbells(VhostVdpaDevice *v, unsigned first,
-                                  unsigned *num)
-{
-    size_t page = qemu_real_host_page_size();
-    uint8_t *host = vdpa_dev_find_gap((v->num_rings - first) * page);
     BusState *bus = qdev_get_parent_bus(DEVICE(v));
-    g_autofree char *name = NULL;
-    VdpaDevDoorbells *bells;
-    int ret = host ? 0 : -ENOMEM;
+    g_autofree char *name = g_strdup_printf("vhost-vdpa-device/doorbells-%u",
+                                            bells->first);
 
-    for (*num = 0; !ret && first + *num < v->num_rings; *num += !ret) {
-        ret = vdpa_dev_map_doorbell(v, first + *num, host + *num * page);
-    }
-    trace_vdpa_dev_map_doorbells(v->name, first, *num, ret);
-    if (*num) {
-        bells = g_new0(VdpaDevDoorbells, 1);
-        bells->host = host;
-        bells->first = first;
-        bells->num = *num;
-        name = g_strdup_printf("vhost-vdpa-device/doorbells-%u", first);
-        /* The transport's, whose memory @v is part of */
-        memory_region_init_ram_device_ptr(&bells->mr, OBJECT(bus->parent),
-                                          name, *num * page, host);
-        v->doorbells = g_slist_append(v->doorbells, bells);
-    }
-    return ret;
+    /* The transport's, whose memory @v is part of */
+    memory_region_init_ram_device_ptr(&bells->mr, OBJECT(bus->parent), name,
+                                      bells->num * qemu_real_host_page_size(),
+                                      bells->host);
 }
 
+/* From the last ring down, as the host places mappings: side by side */
 void vdpa_dev_doorbells_map(VhostVdpaDevice *v)
 {
-    unsigned num;
-    int ret;
+    size_t page = qemu_real_host_page_size();
+    VdpaDevDoorbells *bells = NULL;
 
-    for (unsigned ring = 0; v->wants_doorbells && ring < v->num_rings; ) {
-        ret = vdpa_dev_map_doorbells(v, ring, &num);
-        if (ring + num == 0 && ret == -VDPA_DEV_ENOTSUPP) {
-            return;
+    for (unsigned ring = v->wants_doorbells ? v->num_rings : 0; ring-- > 0; ) {
+        uint8_t *below = bells ? bells->host - page : NULL;
+        uint8_t *host = mmap(below, page, PROT_WRITE, MAP_SHARED,
+                             v->vdpa.device_fd, (off_t)ring * page);
+
+        trace_vdpa_dev_map_doorbell(v->name, ring,
+                                    host == MAP_FAILED ? -errno : 0);
+        if (host == MAP_FAILED) {
+            if (errno == VDPA_DEV_ENOTSUPP && ring == v->num_rings - 1) {
+                return;
+            }
+            bells = NULL;
+            continue;
         }
-        /* One that is refused is left out, one whose place was taken is not */
-        ring += num + (!num || ret != -EEXIST);
+        if (!bells || host != below) {
+            bells = g_new0(VdpaDevDoorbells, 1);
+            v->doorbells = g_slist_prepend(v->doorbells, bells);
+        }
+        bells->host = host;
+        bells->first = ring;
+        bells->num++;
+    }
+    for (GSList *l = v->doorbells; l; l = l->next) {
+        vdpa_dev_add_doorbells(v, l->data);
     }
 }
 
