@@ -169,11 +169,19 @@ static void read_64(VdpaTest *t, uint8_t *data)
     guest_free(t->alloc, addr);
 }
 
-/* The control ring of vdpa_sim_net is in a group of its own */
-static void test_net_control(VdpaTest *t)
+static void read_mac(VdpaTest *t, uint8_t *mac)
+{
+    int i;
+
+    for (i = 0; i < ETH_ALEN; i++) {
+        mac[i] = t->vdev->bus->config_readb(t->vdev, i);
+    }
+}
+
+/* By the control ring */
+static void set_mac(VdpaTest *t, const uint8_t *mac)
 {
     enum { CONTROL = 2 };
-    static const uint8_t mac[ETH_ALEN] = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 };
     struct virtio_net_ctrl_hdr hdr = {
         .class = VIRTIO_NET_CTRL_MAC,
         .cmd = VIRTIO_NET_CTRL_MAC_ADDR_SET,
@@ -181,20 +189,32 @@ static void test_net_control(VdpaTest *t)
     uint64_t addr = guest_alloc(t->alloc, 16);
     QVirtioBuf bufs[] = {
         { addr, sizeof(hdr), false },
-        { addr + sizeof(hdr), sizeof(mac), false },
-        { addr + sizeof(hdr) + sizeof(mac), 1, true },
+        { addr + sizeof(hdr), ETH_ALEN, false },
+        { addr + sizeof(hdr) + ETH_ALEN, 1, true },
     };
-    int i;
+    uint8_t now[ETH_ALEN];
 
-    vdpa_start(t, VDPA_PLAIN, CONTROL + 1);
     qtest_memwrite(t->qts, addr, &hdr, sizeof(hdr));
-    qtest_memwrite(t->qts, bufs[1].addr, mac, sizeof(mac));
+    qtest_memwrite(t->qts, bufs[1].addr, mac, ETH_ALEN);
     qtest_writeb(t->qts, bufs[2].addr, 0xff);
     vdpa_complete(t, CONTROL, vdpa_submit(t, CONTROL, bufs, ARRAY_SIZE(bufs)));
     g_assert_cmphex(qtest_readb(t->qts, bufs[2].addr), ==, VIRTIO_NET_OK);
-    for (i = 0; i < sizeof(mac); i++) {
-        g_assert_cmphex(t->vdev->bus->config_readb(t->vdev, i), ==, mac[i]);
-    }
+    read_mac(t, now);
+    g_assert_cmpmem(now, ETH_ALEN, mac, ETH_ALEN);
+    guest_free(t->alloc, addr);
+}
+
+/* The control ring of vdpa_sim_net is in a group of its own */
+static void test_net_control(VdpaTest *t)
+{
+    static const uint8_t mac[ETH_ALEN] = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 };
+    uint8_t old[ETH_ALEN];
+
+    vdpa_start(t, VDPA_PLAIN, 3);
+    read_mac(t, old);
+    set_mac(t, mac);
+    /* A real device keeps it */
+    set_mac(t, old);
 }
 
 static void test_rng(VdpaTest *t)
