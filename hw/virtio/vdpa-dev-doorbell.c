@@ -20,123 +20,191 @@
 /* The kernel's errno for a device without doorbells; not in errno.h */
 #define VDPA_DEV_ENOTSUPP 524
 
-/*
- * Doorbells of neighbouring rings, next to each other in the process too: one
- * region, and one memory slot of the accelerator.  @fd is to be closed after
- * them.
- */
-typedef struct VdpaDevDoorbells {
+#define TYPE_VDPA_DEV_DOORBELLS "vhost-vdpa-device-doorbells"
+OBJECT_DECLARE_SIMPLE_TYPE(VdpaDevDoorbells, VDPA_DEV_DOORBELLS)
+
+/* Doorbells of neighbouring rings: one memory slot of the accelerator */
+typedef struct VdpaDevRun {
     MemoryRegion mr;
-    uint8_t *host;
     unsigned first;
     unsigned num;
     bool shown;
-    int fd;
-} VdpaDevDoorbells;
+} VdpaDevRun;
 
-static void vdpa_dev_add_doorbells(VhostVdpaDevice *v, VdpaDevDoorbells *bells)
+/*
+ * A child of the transport, which owns the regions: as long as anyone uses
+ * one, an RCU reader too, the pages are mapped and the backend is open.
+ */
+struct VdpaDevDoorbells {
+    Object parent_obj;
+
+    uint8_t *host;
+    GPtrArray *runs;
+    int device_fd; /* to be closed; -1 as long as the device needs it */
+};
+
+static int vdpa_dev_map_doorbell(VhostVdpaDevice *v, uint8_t *host,
+                                 unsigned ring)
 {
-    BusState *bus = qdev_get_parent_bus(DEVICE(v));
-    g_autofree char *name = g_strdup_printf("vhost-vdpa-device/doorbells-%u",
-                                            bells->first);
+    size_t page = qemu_real_host_page_size();
+    void *mapped = mmap(host, page, PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                        v->vdpa.device_fd, (off_t)ring * page);
+    int ret = mapped == MAP_FAILED ? -errno : 0;
 
-    /* The transport's, whose memory @v is part of */
-    memory_region_init_ram_device_ptr(&bells->mr, OBJECT(bus->parent), name,
-                                      bells->num * qemu_real_host_page_size(),
-                                      bells->host);
+    trace_vdpa_dev_map_doorbell(v->name, ring, ret);
+    if (!ret) {
+        /*
+         * The kernel maps it only so.  But what a guest reads from it KVM has
+         * to read, or the machine stops.
+         */
+        mprotect(host, page, PROT_READ | PROT_WRITE);
+    }
+    return ret;
 }
 
-/* From the last ring down, as the host places mappings: side by side */
+static void vdpa_dev_add_run(VdpaDevDoorbells *bells, unsigned first,
+                             unsigned num)
+{
+    size_t page = qemu_real_host_page_size();
+    g_autofree char *name = NULL;
+    VdpaDevRun *run;
+
+    if (!num) {
+        return;
+    }
+    name = g_strdup_printf("vhost-vdpa-device/doorbells-%u", first);
+    run = g_new0(VdpaDevRun, 1);
+    run->first = first;
+    run->num = num;
+    memory_region_init_ram_device_ptr(&run->mr, OBJECT(bells)->parent, name,
+                                      num * page, bells->host + first * page);
+    g_ptr_array_add(bells->runs, run);
+}
+
+static VdpaDevDoorbells *vdpa_dev_new_doorbells(VhostVdpaDevice *v)
+{
+    BusState *bus = qdev_get_parent_bus(DEVICE(v));
+    Object *bells = object_new(TYPE_VDPA_DEV_DOORBELLS);
+
+    object_property_add_child(OBJECT(bus->parent),
+                              "doorbells", bells);
+    object_unref(bells);
+    return VDPA_DEV_DOORBELLS(bells);
+}
+
+/*
+ * Side by side, in address space that is reserved for them.  One that is
+ * refused loses its place in it.
+ */
 void vdpa_dev_doorbells_map(VhostVdpaDevice *v)
 {
     size_t page = qemu_real_host_page_size();
-    VdpaDevDoorbells *bells = NULL;
+    unsigned first = 0, ring;
+    uint8_t *host;
+    int ret;
 
-    for (unsigned ring = v->wants_doorbells ? v->num_rings : 0; ring-- > 0; ) {
-        uint8_t *below = bells ? bells->host - page : NULL;
-        uint8_t *host = mmap(below, page, PROT_WRITE, MAP_SHARED,
-                             v->vdpa.device_fd, (off_t)ring * page);
-
-        trace_vdpa_dev_map_doorbell(v->name, ring,
-                                    host == MAP_FAILED ? -errno : 0);
-        if (host == MAP_FAILED) {
-            if (errno == VDPA_DEV_ENOTSUPP && ring == v->num_rings - 1) {
-                return;
-            }
-            bells = NULL;
-            continue;
-        }
-        if (!bells || host != below) {
-            bells = g_new0(VdpaDevDoorbells, 1);
-            v->doorbells = g_slist_prepend(v->doorbells, bells);
-        }
-        bells->host = host;
-        bells->first = ring;
-        bells->num++;
+    if (!v->wants_doorbells) {
+        return;
     }
-    for (GSList *l = v->doorbells; l; l = l->next) {
-        vdpa_dev_add_doorbells(v, l->data);
+    host = mmap(NULL, v->num_rings * page, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (host == MAP_FAILED) {
+        return;
+    }
+    v->doorbells = vdpa_dev_new_doorbells(v);
+    v->doorbells->host = host;
+    for (ring = 0; ring < v->num_rings; ring++) {
+        ret = vdpa_dev_map_doorbell(v, host + ring * page, ring);
+        if (ring == 0 && ret == -VDPA_DEV_ENOTSUPP) {
+            munmap(host + page, (v->num_rings - 1) * page);
+            break;
+        }
+        if (ret) {
+            vdpa_dev_add_run(v->doorbells, first, ring - first);
+            first = ring + 1;
+        }
+    }
+    vdpa_dev_add_run(v->doorbells, first, ring - first);
+    if (!v->doorbells->runs->len) {
+        object_unparent(OBJECT(v->doorbells));
+        v->doorbells = NULL;
     }
 }
 
 void vdpa_dev_doorbells_show(VhostVdpaDevice *v)
 {
-    for (GSList *l = v->doorbells; l; l = l->next) {
-        VdpaDevDoorbells *bells = l->data;
+    for (unsigned i = 0; v->doorbells && i < v->doorbells->runs->len; i++) {
+        VdpaDevRun *run = g_ptr_array_index(v->doorbells->runs, i);
 
         if (kvm_enabled() &&
             !kvm_has_free_slot(MACHINE(qdev_get_machine()))) {
             return;
         }
-        bells->shown = !virtio_queue_set_host_notifier_mr(VIRTIO_DEVICE(v),
-                                                          bells->first,
-                                                          &bells->mr, true);
+        run->shown = !virtio_queue_set_host_notifier_mr(VIRTIO_DEVICE(v),
+                                                        run->first, &run->mr,
+                                                        true);
     }
 }
 
 void vdpa_dev_doorbells_hide(VhostVdpaDevice *v)
 {
     memory_region_transaction_begin();
-    for (GSList *l = v->doorbells; l; l = l->next) {
-        VdpaDevDoorbells *bells = l->data;
+    for (unsigned i = 0; v->doorbells && i < v->doorbells->runs->len; i++) {
+        VdpaDevRun *run = g_ptr_array_index(v->doorbells->runs, i);
 
-        if (bells->shown) {
-            virtio_queue_set_host_notifier_mr(VIRTIO_DEVICE(v), bells->first,
-                                              &bells->mr, false);
-            bells->shown = false;
+        if (run->shown) {
+            virtio_queue_set_host_notifier_mr(VIRTIO_DEVICE(v), run->first,
+                                              &run->mr, false);
+            run->shown = false;
         }
     }
     memory_region_transaction_commit();
 }
 
-bool vdpa_dev_doorbells_retire(VhostVdpaDevice *v)
+bool vdpa_dev_doorbells_close(VhostVdpaDevice *v)
 {
     if (!v->doorbells) {
         return false;
     }
-    for (GSList *l = v->doorbells; l; l = l->next) {
-        VdpaDevDoorbells *bells = l->data;
-
-        object_unparent(OBJECT(&bells->mr));
-        bells->fd = l->next ? -1 : v->vdpa.device_fd;
-    }
-    v->retired_doorbells = g_slist_concat(v->retired_doorbells, v->doorbells);
+    v->doorbells->device_fd = v->vdpa.device_fd;
     v->doorbells = NULL;
     return true;
 }
 
-static void vdpa_dev_unmap_doorbells(void *opaque)
+static void vdpa_dev_doorbells_init(Object *obj)
 {
-    VdpaDevDoorbells *bells = opaque;
+    VdpaDevDoorbells *bells = VDPA_DEV_DOORBELLS(obj);
 
-    munmap(bells->host, bells->num * qemu_real_host_page_size());
-    if (bells->fd >= 0) {
-        qemu_close(bells->fd);
+    bells->runs = g_ptr_array_new_with_free_func(g_free);
+    bells->device_fd = -1;
+}
+
+static void vdpa_dev_doorbells_finalize(Object *obj)
+{
+    VdpaDevDoorbells *bells = VDPA_DEV_DOORBELLS(obj);
+    size_t page = qemu_real_host_page_size();
+
+    for (unsigned i = 0; i < bells->runs->len; i++) {
+        VdpaDevRun *run = g_ptr_array_index(bells->runs, i);
+
+        object_unparent(OBJECT(&run->mr));
+        munmap(bells->host + run->first * page, run->num * page);
     }
-    g_free(bells);
+    g_ptr_array_unref(bells->runs);
+    qemu_close(bells->device_fd);
 }
 
-void vdpa_dev_doorbells_finalize(VhostVdpaDevice *v)
+static const TypeInfo vdpa_dev_doorbells_info = {
+    .name = TYPE_VDPA_DEV_DOORBELLS,
+    .parent = TYPE_OBJECT,
+    .instance_size = sizeof(VdpaDevDoorbells),
+    .instance_init = vdpa_dev_doorbells_init,
+    .instance_finalize = vdpa_dev_doorbells_finalize,
+};
+
+static void vdpa_dev_doorbells_register_types(void)
 {
-    g_slist_free_full(v->retired_doorbells, vdpa_dev_unmap_doorbells);
+    type_register_static(&vdpa_dev_doorbells_info);
 }
+
+type_init(vdpa_dev_doorbells_register_types)

@@ -267,7 +267,7 @@ void vdpa_dev_close(VhostVdpaDevice *v)
         return;
     }
     trace_vdpa_dev_close(v->name);
-    if (!vdpa_dev_doorbells_retire(v)) {
+    if (!vdpa_dev_doorbells_close(v)) {
         qemu_close(v->vdpa.device_fd);
     }
     v->vdpa.device_fd = -1;

@@ -407,10 +407,11 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
     bool ok = !keep || vdpa_dev_save_rings(v, errp);
 
     vdpa_dev_set_started(v, false);
-    vdpa_dev_doorbells_hide(v);
     ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);
     vdpa_dev_drop_guest_notifiers(v);
     vdpa_dev_drop_host_notifiers(v, v->num_rings);
+    /* Last, or the accelerator is given the eventfds behind them for a moment */
+    vdpa_dev_doorbells_hide(v);
     return ok;
 }
 

@@ -402,11 +402,6 @@ static void vdpa_dev_instance_init(Object *obj)
                                   v->boot_suffix, DEVICE(obj));
 }
 
-static void vdpa_dev_instance_finalize(Object *obj)
-{
-    vdpa_dev_doorbells_finalize(VHOST_VDPA_DEVICE(obj));
-}
-
 static Property vdpa_dev_properties[] = {
     DEFINE_PROP_STRING("vhostdev", VhostVdpaDevice, vhostdev),
     DEFINE_PROP_STRING("vhostfd", VhostVdpaDevice, vhostfd),
@@ -452,7 +447,6 @@ static const TypeInfo vdpa_dev_info = {
     .parent = TYPE_VIRTIO_DEVICE,
     .instance_size = sizeof(VhostVdpaDevice),
     .instance_init = vdpa_dev_instance_init,
-    .instance_finalize = vdpa_dev_instance_finalize,
     .class_init = vdpa_dev_class_init,
 };
 

@@ -376,8 +376,8 @@ void vdpa_unplug(VdpaTest *t)
     }
     t->pci = NULL;
     t->vdev = NULL;
+    /* Of two events this waits for that of the virtio device */
     qpci_unplug_acpi_device_test(t->qts, QVHOST_VDPA_ID, QVHOST_VDPA_SLOT);
-    /* That waits for the first of two: virtio device, then PCI device */
     qtest_qmp_eventwait(t->qts, "DEVICE_DELETED");
 }
 

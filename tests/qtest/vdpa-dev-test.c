@@ -633,6 +633,8 @@ static void test_unplug_root_port(VdpaTest *t)
         g_assert_true(qvdpa_sim_is_open(t->sim, 0));
         qtest_qmp_device_del_send(t->qts, QVHOST_VDPA_ID);
         qtest_qmp_assert_success(t->qts, "{ 'execute': 'system_reset' }");
+        /* The virtio device, then the PCI device */
+        qtest_qmp_eventwait(t->qts, "DEVICE_DELETED");
         qtest_qmp_eventwait(t->qts, "DEVICE_DELETED");
         vdpa_assert_balanced(t);
         g_assert_false(qvdpa_sim_is_open(t->sim, 0));
@@ -1055,6 +1057,7 @@ static const VdpaCase cases[] = {
     { "plug/out-with-request-in-flight", test_unplug_with_request,
       .plug = true },
     { "plug/out-of-root-port", test_unplug_root_port,
+      .sim = "type=block,doorbells=on",
       .machine = "-M q35 -device pcie-root-port,id=rp0,addr=05.0" },
     { "plug/second-device", test_two_devices, .sim = "type=block|type=rng" },
     { "plug/node-in-use-refused", test_open_twice, VDPA_NEEDS_BLOCK },

@@ -117,8 +117,7 @@ struct VhostVdpaDevice {
 
     VdpaDevRing *rings;
     unsigned guest_notifiers;
-    GSList *doorbells;
-    GSList *retired_doorbells;
+    struct VdpaDevDoorbells *doorbells;
     VdpaDevMemory memory;
     EventNotifier config_notifier;
     Error *migration_blocker;
@@ -432,21 +431,15 @@ void vdpa_dev_doorbells_show(VhostVdpaDevice *v);
 void vdpa_dev_doorbells_hide(VhostVdpaDevice *v);
 
 /**
- * vdpa_dev_doorbells_retire() - give the doorbells up, and the backend with them
+ * vdpa_dev_doorbells_close() - give the doorbells up, and the backend with them
  * @v: the device, its doorbells hidden
  *
- * An RCU reader may still use them, but not longer than @v is there:
- * vdpa_dev_doorbells_finalize() unmaps them, and closes the backend then.
+ * An RCU reader may still use them.  They are unmapped, and the backend is
+ * closed, when the last one has gone.
  *
  * Returns: false when there are none, and the backend is the caller's to close.
  */
-bool vdpa_dev_doorbells_retire(VhostVdpaDevice *v);
-
-/**
- * vdpa_dev_doorbells_finalize() - unmap the doorbells that were retired
- * @v: the device, which nobody uses any more
- */
-void vdpa_dev_doorbells_finalize(VhostVdpaDevice *v);
+bool vdpa_dev_doorbells_close(VhostVdpaDevice *v);
 
 /* vdpa-dev.c */
 
