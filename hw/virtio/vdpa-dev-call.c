@@ -72,3 +72,20 @@ bool vdpa_dev_set_status(VhostVdpaDevice *v, uint8_t status, Error **errp)
     return vdpa_dev_call(v, VHOST_VDPA_SET_STATUS, "SET_STATUS", &status,
                          errp);
 }
+
+bool vdpa_dev_check_running(VhostVdpaDevice *v, Error **errp)
+{
+    const uint8_t bits = VIRTIO_CONFIG_S_DRIVER_OK |
+                         VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED;
+    uint8_t status;
+
+    if (!vdpa_dev_get_status(v, &status, errp)) {
+        return false;
+    }
+    if ((status & bits) != VIRTIO_CONFIG_S_DRIVER_OK) {
+        error_setg(errp, "%s: the host device needs a reset "
+                   "(GET_STATUS: 0x%x)", v->name, status);
+        return false;
+    }
+    return true;
+}

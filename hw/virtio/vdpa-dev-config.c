@@ -19,28 +19,13 @@
 #include "standard-headers/linux/virtio_config.h"
 #include "trace.h"
 
-/*
- * The backend shows DEVICE_NEEDS_RESET, has FAILED set as some parents do, or
- * has lost DRIVER_OK: the device shows DEVICE_NEEDS_RESET.
- */
 static void vdpa_dev_check_status(VhostVdpaDevice *v)
 {
-    const uint8_t bits = VIRTIO_CONFIG_S_DRIVER_OK |
-                         VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED;
     Error *err = NULL;
-    uint8_t status;
 
-    if (!v->started || v->failed) {
-        return;
+    if (v->started && !v->failed && !vdpa_dev_check_running(v, &err)) {
+        vdpa_dev_fail(v, err);
     }
-    if (vdpa_dev_get_status(v, &status, &err)) {
-        if ((status & bits) == VIRTIO_CONFIG_S_DRIVER_OK) {
-            return;
-        }
-        error_setg(&err, "%s: the host device needs a reset "
-                   "(GET_STATUS: 0x%x)", v->name, status);
-    }
-    vdpa_dev_fail(v, err);
 }
 
 void vdpa_dev_config_poll(VirtIODevice *vdev)

@@ -301,6 +301,12 @@ bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp)
                                             sizeof(VdpaDevPiece));
     bool ok = true;
 
+    if (memory->in_batch) {
+        if (!vdpa_dev_batch_end(v, errp)) {
+            return false;
+        }
+        memory->forgotten = true;
+    }
     for (unsigned i = 0; i < memory->wanted->len; i++) {
         VdpaDevPiece *piece = &g_array_index(memory->wanted, VdpaDevPiece, i);
 
@@ -339,9 +345,6 @@ bool vdpa_dev_iotlb_prepare(VhostVdpaDevice *v, Error **errp)
 {
     VdpaDevMemory *memory = &v->memory;
 
-    if (memory->in_batch && !vdpa_dev_batch_end(v, errp)) {
-        return false;
-    }
     if (!vdpa_dev_iotlb_sync(v, errp)) {
         return false;
     }

@@ -184,12 +184,24 @@ static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data)
         .size = int128_make64(memory_region_size(plug->mr)),
     };
 
+    /* As the listener will see it: an NVDIMM's memory is an alias */
+    for (; section.mr->alias; section.mr = section.mr->alias) {
+        section.readonly |= section.mr->readonly;
+        section.offset_within_region += section.mr->alias_offset;
+    }
     vdpa_dev_memory_withdraw(v);
+    if (!vdpa_dev_is_guest_ram(&section)) {
+        return 0;
+    }
     memory->without_offer = memory->wanted->len;
     memory->offered = true;
     vdpa_dev_want(memory, &section);
+    if (!vdpa_dev_iotlb_sync(v, plug->errp)) {
+        vdpa_dev_memory_withdraw(v);
+        return -1;
+    }
     qemu_bh_schedule(memory->withdraw_bh);
-    return vdpa_dev_iotlb_sync(v, plug->errp) ? 0 : -1;
+    return 0;
 }
 
 static void vdpa_dev_memory_free(VhostVdpaDevice *v)

@@ -64,7 +64,7 @@ static bool vdpa_dev_negotiate(VhostVdpaDevice *v, Error **errp)
     }
 
     hdev->acked_features = vdev->guest_features |
-                           BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
+                           (hdev->features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM));
     if (!vdpa_dev_call(v, VHOST_SET_FEATURES, "SET_FEATURES",
                        &hdev->acked_features, errp)) {
         return false;
@@ -133,7 +133,7 @@ static int vdpa_dev_call_fd(VhostVdpaDevice *v, unsigned ring)
     return event_notifier_get_wfd(virtio_queue_get_guest_notifier(vq));
 }
 
-/* For x-query-virtio-vhost-queue-status */
+/* Also for x-query-virtio-vhost-queue-status */
 static void vdpa_dev_note_ring(VhostVdpaDevice *v, unsigned ring,
                                const struct vhost_vring_addr *addr,
                                int kick, int call)
@@ -255,6 +255,10 @@ static void vdpa_dev_drop_host_notifiers(VhostVdpaDevice *v, unsigned end)
     memory_region_transaction_commit();
     for (unsigned i = 0; i < end; i++) {
         if (v->rings[i].used) {
+            VirtQueue *vq = virtio_get_queue(VIRTIO_DEVICE(v), i);
+
+            /* Or a kick that is left starts the device while it is stopped */
+            event_notifier_test_and_clear(virtio_queue_get_host_notifier(vq));
             virtio_bus_cleanup_host_notifier(bus, i);
         }
     }

@@ -31,16 +31,19 @@
 
 bool vdpa_dev_suspend(VhostVdpaDevice *v, Error **errp)
 {
+    /* From Linux 6.12 on it succeeds without effect when DRIVER_OK is lost */
     if (!v->suspended) {
         v->suspended = vdpa_dev_call(v, VHOST_VDPA_SUSPEND, "SUSPEND", NULL,
-                                     errp);
+                                     errp) &&
+                       vdpa_dev_check_running(v, errp);
     }
     return v->suspended;
 }
 
 bool vdpa_dev_resume(VhostVdpaDevice *v, Error **errp)
 {
-    if (!vdpa_dev_call(v, VHOST_VDPA_RESUME, "RESUME", NULL, errp)) {
+    if (!vdpa_dev_call(v, VHOST_VDPA_RESUME, "RESUME", NULL, errp) ||
+        !vdpa_dev_check_running(v, errp)) {
         return false;
     }
     v->suspended = false;
@@ -55,9 +58,10 @@ static uint16_t vdpa_dev_load(hwaddr addr)
                                  MEMTXATTRS_UNSPECIFIED, NULL);
 }
 
+/* Where the backend has the ring; the guest may have written other addresses */
 static uint16_t vdpa_dev_used_idx(VhostVdpaDevice *v, unsigned ring)
 {
-    return vdpa_dev_load(virtio_queue_get_used_addr(VIRTIO_DEVICE(v), ring) +
+    return vdpa_dev_load(v->hdev.vqs[ring].used_phys +
                          offsetof(struct vring_used, idx));
 }
 
@@ -82,10 +86,10 @@ static uint16_t vdpa_dev_in_flight(VhostVdpaDevice *v, unsigned ring,
 static bool vdpa_dev_shows_order(VhostVdpaDevice *v, unsigned ring,
                                  uint16_t in_flight)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(v);
-    hwaddr avail = virtio_queue_get_avail_addr(vdev, ring);
-    hwaddr used = virtio_queue_get_used_addr(vdev, ring);
-    unsigned num = virtio_queue_get_num(vdev, ring);
+    struct vhost_virtqueue *vq = &v->hdev.vqs[ring];
+    hwaddr avail = vq->avail_phys;
+    hwaddr used = vq->used_phys;
+    unsigned num = vq->num;
     uint16_t used_idx = vdpa_dev_used_idx(v, ring);
     uint16_t avail_idx = vdpa_dev_load(avail +
                                        offsetof(struct vring_avail, idx));

@@ -65,7 +65,8 @@ bool vdpa_dev_has_legacy_driver(VhostVdpaDevice *v, uint64_t features)
 
 /*
  * A legacy driver cannot be shown DEVICE_NEEDS_RESET.  Which kind of driver
- * there is shows when it acknowledges features, at the latest by DRIVER_OK.
+ * there is shows when it acknowledges features, at the latest by DRIVER_OK or
+ * by the kick that starts a legacy driver's device.
  */
 static void vdpa_dev_show_failure(VhostVdpaDevice *v, uint64_t features,
                                   uint8_t status)
@@ -73,7 +74,8 @@ static void vdpa_dev_show_failure(VhostVdpaDevice *v, uint64_t features,
     VirtIODevice *vdev = VIRTIO_DEVICE(v);
 
     if (!v->failed || !(virtio_has_feature(features, VIRTIO_F_VERSION_1) ||
-                        (status & VIRTIO_CONFIG_S_DRIVER_OK))) {
+                        (status & VIRTIO_CONFIG_S_DRIVER_OK) ||
+                        v->kick_started)) {
         return;
     }
     if (vdpa_dev_has_legacy_driver(v, features)) {
@@ -124,6 +126,7 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
     bool go_on = status && !v->failed && !runstate_check(RUN_STATE_SHUTDOWN);
     bool pause = go_on && !VIRTIO_DEVICE(v)->vm_running;
     Error *err = NULL;
+    bool ok;
 
     if (pause && !can_suspend) {
         if (!v->warned_running) {
@@ -138,8 +141,12 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
                    "a reset, and the host device cannot be suspended",
                    v->name);
     }
-    if (pause && can_resume ? !vdpa_dev_pause(v, &err)
-                            : !vdpa_dev_stop(v, go_on && can_suspend, &err)) {
+    if (pause && can_resume) {
+        ok = vdpa_dev_pause(v, &err);
+    } else {
+        ok = vdpa_dev_stop(v, go_on && can_suspend, &err);
+    }
+    if (!ok) {
         error_prepend(&err, "cannot stop: ");
         if (go_on) {
             vdpa_dev_fail(v, err);
@@ -152,7 +159,9 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
 static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
 {
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
-    bool should_start = virtio_device_should_start(vdev, status);
+    bool driver_ok = (status & VIRTIO_CONFIG_S_DRIVER_OK) ||
+                     (status && v->kick_started);
+    bool should_start = vdev->vm_running && driver_ok;
 
     if (should_start && (!v->started || v->suspended) && !v->failed) {
         vdpa_dev_try_start(v, status);
@@ -176,6 +185,7 @@ static void vdpa_dev_reset(VirtIODevice *vdev)
 
     trace_vdpa_dev_reset(v->name);
     v->failed = false;
+    v->kick_started = false;
     vdpa_dev_forget_rings(v);
     v->set_config_failed = false;
 }
@@ -194,6 +204,19 @@ static void vdpa_dev_queue_reset(VirtIODevice *vdev, uint32_t queue_index)
     }
 }
 
+static void vdpa_dev_queue_enable(VirtIODevice *vdev, uint32_t queue_index)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+    Error *err = NULL;
+
+    if (v->started && !v->rings[queue_index].used) {
+        vdpa_dev_stop(v, false, NULL);
+        error_setg(&err, "%s: the driver enabled ring %" PRIu32
+                   " after DRIVER_OK", v->name, queue_index);
+        vdpa_dev_fail(v, err);
+    }
+}
+
 /* A kick that reaches QEMU: a legacy driver may use a device before DRIVER_OK */
 static void vdpa_dev_handle_output(VirtIODevice *vdev, VirtQueue *vq)
 {
@@ -202,8 +225,8 @@ static void vdpa_dev_handle_output(VirtIODevice *vdev, VirtQueue *vq)
     if (vdev->start_on_kick &&
         vdpa_dev_has_legacy_driver(v, vdev->guest_features)) {
         virtio_set_started(vdev, true);
-        vdpa_dev_driver_status(vdev,
-                               vdev->status | VIRTIO_CONFIG_S_DRIVER_OK);
+        v->kick_started = true;
+        vdpa_dev_driver_status(vdev, vdev->status);
     }
 }
 
@@ -437,6 +460,7 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
     vdc->set_status = vdpa_dev_driver_status;
     vdc->reset = vdpa_dev_reset;
     vdc->queue_reset = vdpa_dev_queue_reset;
+    vdc->queue_enable = vdpa_dev_queue_enable;
     vdc->start_ioeventfd = vdpa_dev_start_ioeventfd;
     vdc->stop_ioeventfd = vdpa_dev_stop_ioeventfd;
     vdc->get_vhost = vdpa_dev_get_vhost;

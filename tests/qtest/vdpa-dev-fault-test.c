@@ -269,8 +269,8 @@ static void test_stop_every_call(VdpaTest *t)
         }
         assert_reset_mends(t, VDPA_MSIX);
     }
-    /* SUSPEND, GET_VRING_BASE and SET_STATUS */
-    g_assert_cmpint(failed, ==, 3);
+    /* SUSPEND, GET_STATUS, GET_VRING_BASE and SET_STATUS */
+    g_assert_cmpint(failed, ==, 4);
 }
 
 static void test_failed_guest_reset(VdpaTest *t)
@@ -419,6 +419,14 @@ static void test_garbage_status(VdpaTest *t)
     assert_reset_mends(t, VDPA_PLAIN);
 }
 
+static void test_ring_too_late(VdpaTest *t)
+{
+    vdpa_start(t, VDPA_MSIX, 1);
+    qvirtqueue_setup(t->vdev, t->alloc, 1);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "ring 1", "DRIVER_OK", NULL);
+}
+
 #define FAULT(words) \
     { "start-failure/" words, test_start_failure, .sim = "type=block", \
       .data = words " errno=EIO" }
@@ -481,6 +489,8 @@ static const VdpaCase cases[] = {
       test_driver_ok_without_features_ok, VDPA_NEEDS_BLOCK },
     { "bad-guest/driver-ok-without-rings", test_driver_ok_without_rings,
       VDPA_NEEDS_BLOCK },
+    { "bad-guest/ring-enabled-after-driver-ok", test_ring_too_late,
+      .sim = "type=net" },
     { "bad-guest/garbage-in-status", test_garbage_status,
       VDPA_NEEDS_BLOCK },
 };

@@ -72,7 +72,10 @@ static unsigned queried_index(VdpaTest *t)
     return index;
 }
 
-/* Two calls, and the backend is asked for an index only if somebody asks */
+/*
+ * One call each and a look at the status; the backend is asked for an index
+ * only if somebody asks
+ */
 static void test_resume(VdpaTest *t)
 {
     g_autoptr(GPtrArray) log = NULL;
@@ -84,9 +87,11 @@ static void test_resume(VdpaTest *t)
     g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "suspended"), ==, 1);
     do_cont(t);
     log = qvdpa_sim_log(t->sim, 0);
-    g_assert_cmpint(log->len, ==, 2);
+    g_assert_cmpint(log->len, ==, 4);
     g_assert_cmpint(qvdpa_log_find(log, 0, "SUSPEND", NULL), ==, 0);
-    g_assert_cmpint(qvdpa_log_find(log, 0, "RESUME", NULL), ==, 1);
+    g_assert_cmpint(qvdpa_log_find(log, 0, "GET_STATUS", NULL), ==, 1);
+    g_assert_cmpint(qvdpa_log_find(log, 0, "RESUME", NULL), ==, 2);
+    g_assert_cmpint(qvdpa_log_find(log, 3, "GET_STATUS", NULL), ==, 3);
     vdpa_blk_verify(t);
 
     do_stop(t);
@@ -220,7 +225,8 @@ static void check_taken_over(VdpaTest *t, unsigned num)
     hold(t, num, id);
     begin = g_get_monotonic_time();
     do_stop(t);
-    g_assert_cmpint(g_get_monotonic_time() - begin, >=, G_USEC_PER_SEC);
+    /* Its clock counts milliseconds */
+    g_assert_cmpint(g_get_monotonic_time() - begin + 1000, >=, G_USEC_PER_SEC);
     qvdpa_sim_do(t->sim, "release 0");
     do_cont(t);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
@@ -336,8 +342,56 @@ static void test_impossible_base(VdpaTest *t)
     check_lost(t);
 }
 
+/* The backend has lost DRIVER_OK: it is not resumed as if nothing had been */
+static void test_lost_while_suspended(VdpaTest *t)
+{
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    do_stop(t);
+    qvdpa_sim_do(t->sim, "fault 0 GET_STATUS value=0xb");
+    do_cont(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "GET_STATUS", "0xb", NULL);
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+}
+
+/* The addresses that count are those of the running backend */
+static void test_address_changed(VdpaTest *t)
+{
+    uint64_t zeroes = guest_alloc(t->alloc, 4096);
+
+    vdpa_start(t, VDPA_PLAIN, 1);
+    vdpa_blk_verify(t);
+    qtest_memset(t->qts, zeroes, 0, 4096);
+    qpci_io_writel(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
+                   offsetof(struct virtio_pci_common_cfg, queue_used_lo),
+                   zeroes);
+    do_stop(t);
+    qpci_io_writel(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
+                   offsetof(struct virtio_pci_common_cfg, queue_used_lo),
+                   t->ring[0].vq->used);
+    do_cont(t);
+    vdpa_blk_verify(t);
+}
+
+/* A legacy driver may use a device before DRIVER_OK */
+static void test_started_by_kick(VdpaTest *t)
+{
+    vdpa_plug(t, "vhost-vdpa-device-pci-transitional", "");
+    vdpa_use_legacy(t);
+    vdpa_prepare(t, VDPA_PLAIN, 1);
+    vdpa_blk_verify(t);
+    do_stop(t);
+    do_cont(t);
+    vdpa_blk_verify(t);
+    qvirtio_set_driver_ok(t->vdev);
+    vdpa_blk_verify(t);
+}
+
 static const VdpaCase cases[] = {
-    { "stop/resume-costs-two-calls", test_resume, .sim = RESUMES },
+    { "stop/resume-costs-four-calls", test_resume, .sim = RESUMES },
     { "stop/resume-keeps-requests-in-flight", test_resume_in_flight,
       .sim = RESUMES },
     { "stop/resume-kicks", test_resume_kicks, .sim = RESUMES },
@@ -362,6 +416,15 @@ static const VdpaCase cases[] = {
     { "stop/in-flight-overtaken", test_overtaken, .sim = SUSPENDS,
       .props = SMALL_RING },
     { "stop/impossible-base", test_impossible_base, .sim = SUSPENDS },
+    { "stop/lost-while-suspended", test_lost_while_suspended,
+      .sim = RESUMES },
+    { "stop/address-changed-since-the-start", test_address_changed,
+      .sim = SUSPENDS },
+    { "stop/started-by-a-kick", test_started_by_kick, .sim = SUSPENDS,
+      .plug = true, .args = VDPA_LEGACY_MODEL },
+    { "stop/started-by-a-kick-old-machine", test_started_by_kick,
+      .sim = SUSPENDS, .plug = true,
+      .args = VDPA_LEGACY_MODEL " -global virtio-device.use-started=off" },
 };
 
 static void register_vdpa_dev_stop_test(void)

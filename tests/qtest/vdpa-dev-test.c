@@ -676,6 +676,7 @@ static void test_open_twice(VdpaTest *t)
 
 /* Memory */
 
+/* @data: the driver */
 static void test_hot_added_memory(VdpaTest *t)
 {
     uint8_t want[VDPA_SECTOR], got[VDPA_SECTOR];
@@ -685,8 +686,8 @@ static void test_hot_added_memory(VdpaTest *t)
 
     vdpa_start(t, VDPA_PLAIN, 1);
     rsp = qtest_qmp(t->qts, "{ 'execute': 'device_add', 'arguments': {"
-                    " 'driver': 'pc-dimm', 'id': 'dimm0', 'memdev': 'mem0',"
-                    " 'addr': %" PRIu64 " } }", dimm);
+                    " 'driver': %s, 'id': 'dimm0', 'memdev': 'mem0',"
+                    " 'addr': %" PRIu64 " } }", (char *)t->c->data, dimm);
     g_assert_true(qdict_haskey(rsp, "return"));
     qobject_unref(rsp);
 
@@ -972,6 +973,9 @@ static void test_migration_after_unplug(VdpaTest *t)
     qtest_qmp_eventwait(t->qts, "STOP");
 }
 
+#define HOT_MEMORY " -m 128M,slots=1,maxmem=1G" \
+    " -object memory-backend-memfd,id=mem0,size=128M,share=on"
+
 static const VdpaCase cases[] = {
     /* data */
     { "block/split", test_block, VDPA_NEEDS_BLOCK },
@@ -1062,8 +1066,10 @@ static const VdpaCase cases[] = {
     { "plug/second-device", test_two_devices, .sim = "type=block|type=rng" },
     { "plug/node-in-use-refused", test_open_twice, VDPA_NEEDS_BLOCK },
     { "memory/hot-added-is-mapped", test_hot_added_memory, VDPA_NEEDS_BLOCK,
-      .args = " -m 128M,slots=1,maxmem=1G"
-              " -object memory-backend-memfd,id=mem0,size=128M,share=on" },
+      .args = HOT_MEMORY, .data = "pc-dimm" },
+    { "memory/hot-added-nvdimm-is-mapped", test_hot_added_memory,
+      VDPA_NEEDS_BLOCK, .args = HOT_MEMORY " -machine nvdimm=on",
+      .data = "nvdimm" },
     /* transports */
     { "pci/transitional", test_pci_type, VDPA_NEEDS_BLOCK, .plug = true,
       .data = "vhost-vdpa-device-pci-transitional" },

@@ -116,6 +116,7 @@ struct VhostVdpaDevice {
     char boot_suffix[VHOST_VDPA_DEVICE_BOOT_SUFFIX_MAX];
 
     VdpaDevRing *rings;
+    /* The rings below this one have an eventfd for interrupts */
     unsigned guest_notifiers;
     struct VdpaDevDoorbells *doorbells;
     VdpaDevMemory memory;
@@ -126,9 +127,14 @@ struct VhostVdpaDevice {
     Error *rings_lost;
 
     bool started;
+    /* By a legacy driver's kick, before DRIVER_OK */
+    bool kick_started;
     bool suspended;
+    /* The backend has config_notifier */
     bool config_call;
+    /* The last reset failed */
     bool needs_backend_reset;
+    /* NEEDS_RESET is shown, or will be when the driver can see it */
     bool failed;
     bool set_config_failed;
     bool warned_running;
@@ -208,6 +214,16 @@ bool vdpa_dev_ring_result(VhostVdpaDevice *v, const char *name, unsigned ring,
  * Returns: true on success.
  */
 bool vdpa_dev_get_status(VhostVdpaDevice *v, uint8_t *status, Error **errp);
+
+/**
+ * vdpa_dev_check_running() - find out whether a started backend still runs
+ * @v: the device
+ * @errp: filled with what is wrong: DEVICE_NEEDS_RESET, FAILED as some parents
+ *        have it, or no DRIVER_OK any more
+ *
+ * Returns: true if it does.
+ */
+bool vdpa_dev_check_running(VhostVdpaDevice *v, Error **errp);
 
 /**
  * vdpa_dev_set_status() - write the backend's device status
