@@ -270,12 +270,17 @@ static bool is_mapped(VdpaTest *t, uint64_t iova)
     return false;
 }
 
+static const char *dimm_driver(VdpaTest *t)
+{
+    return strstr(t->c->args, "nvdimm") ? "nvdimm" : "pc-dimm";
+}
+
 /* NULL, or why memory is not plugged */
 static char *try_dimm(VdpaTest *t, const char *id)
 {
     /* Over HMP, because QMP does not carry an error's hint */
-    char *answer = qtest_hmp(t->qts, "device_add pc-dimm,id=%s,memdev=mem0",
-                             id);
+    char *answer = qtest_hmp(t->qts, "device_add %s,id=%s,memdev=mem0",
+                             dimm_driver(t), id);
 
     if (!*answer) {
         g_free(answer);
@@ -554,6 +559,8 @@ static const VdpaCase cases[] = {
       .sim = "type=block", .args = DIMM_ARGS(SHARED) },
     { "memory/hot-added-that-cannot-be-mapped", test_dimm_call_fails,
       .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-nvdimm-that-cannot-be-mapped", test_dimm_call_fails,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) " -machine nvdimm=on" },
     { "memory/hot-added-for-nothing", test_dimm_withdrawn,
       .sim = "type=block", .args = DIMM_ARGS(SHARED) },
     { "memory/hot-added-refused-by-another", test_dimm_refused_by_another,

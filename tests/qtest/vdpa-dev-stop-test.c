@@ -357,6 +357,18 @@ static void test_lost_while_suspended(VdpaTest *t)
     vdpa_blk_verify(t);
 }
 
+static void set_used_address(VdpaTest *t, uint64_t address)
+{
+    uint64_t cfg = t->pci->common_cfg_offset;
+    QPCIDevice *dev = t->pci->pdev;
+
+    qpci_io_writel(dev, t->pci->bar, cfg +
+                   offsetof(struct virtio_pci_common_cfg, queue_used_lo),
+                   address);
+    qpci_io_writew(dev, t->pci->bar, cfg +
+                   offsetof(struct virtio_pci_common_cfg, queue_enable), 1);
+}
+
 /* The addresses that count are those of the running backend */
 static void test_address_changed(VdpaTest *t)
 {
@@ -365,13 +377,9 @@ static void test_address_changed(VdpaTest *t)
     vdpa_start(t, VDPA_PLAIN, 1);
     vdpa_blk_verify(t);
     qtest_memset(t->qts, zeroes, 0, 4096);
-    qpci_io_writel(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
-                   offsetof(struct virtio_pci_common_cfg, queue_used_lo),
-                   zeroes);
+    set_used_address(t, zeroes);
     do_stop(t);
-    qpci_io_writel(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
-                   offsetof(struct virtio_pci_common_cfg, queue_used_lo),
-                   t->ring[0].vq->used);
+    set_used_address(t, t->ring[0].vq->used);
     do_cont(t);
     vdpa_blk_verify(t);
 }
