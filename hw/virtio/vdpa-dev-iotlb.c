@@ -301,6 +301,9 @@ bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp)
                                             sizeof(VdpaDevPiece));
     bool ok = true;
 
+    if (v->needs_backend_reset) {
+        return true;
+    }
     if (memory->in_batch) {
         if (!vdpa_dev_batch_end(v, errp)) {
             return false;
@@ -319,6 +322,13 @@ bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp)
     }
     v->hdev.n_mem_sections = memory->mapped->len;
     return ok;
+}
+
+void vdpa_dev_iotlb_cut(VhostVdpaDevice *v)
+{
+    for (unsigned i = v->memory.mapped->len; i-- > 0; ) {
+        vdpa_dev_unmap_piece(v, i, NULL);
+    }
 }
 
 /* After a reset: a change outside a batch makes the backend take all again */

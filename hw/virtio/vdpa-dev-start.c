@@ -29,6 +29,9 @@ bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
     /* When it cannot be bound again the next start tries, and says so */
     v->config_call = false;
     vdpa_dev_config_bind(v, NULL);
+    if (v->needs_backend_reset) {
+        vdpa_dev_iotlb_cut(v);
+    }
     return !v->needs_backend_reset;
 }
 

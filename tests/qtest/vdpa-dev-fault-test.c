@@ -280,6 +280,8 @@ static void test_failed_guest_reset(VdpaTest *t)
     vdpa_set_status(t, 0);
     g_assert_cmphex(vdpa_status(t), ==, 0);
     vdpa_expect_message(t, t->node, "SET_STATUS", strerror(EIO), NULL);
+    /* To the guest its memory is its own again */
+    g_assert_cmpuint(qvdpa_sim_iotlb_entries(t->sim, 0), ==, 0);
     assert_reset_mends(t, VDPA_MSIX);
 }
 

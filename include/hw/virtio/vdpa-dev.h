@@ -132,7 +132,7 @@ struct VhostVdpaDevice {
     bool suspended;
     /* The backend has config_notifier */
     bool config_call;
-    /* The last reset failed */
+    /* The last reset failed: memory was taken from the backend */
     bool needs_backend_reset;
     /* NEEDS_RESET is shown, or will be when the driver can see it */
     bool failed;
@@ -275,11 +275,20 @@ bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size);
  * @v: the device, open
  * @errp: filled with the piece that cannot be mapped or unmapped and why
  *
- * Pieces that are in both lists are left alone.
+ * Pieces that are in both lists are left alone.  Nothing is mapped for a backend
+ * that could not be reset, until it can.
  *
  * Returns: true on success.
  */
 bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_iotlb_cut() - take all memory from a backend that is not to be had
+ * @v: the device, whose backend could not be reset and may still run
+ *
+ * What cannot be unmapped stays mapped.
+ */
+void vdpa_dev_iotlb_cut(VhostVdpaDevice *v);
 
 /**
  * vdpa_dev_iotlb_prepare() - make sure that the backend can reach all of it
