@@ -11,7 +11,7 @@ run: build        ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-v
 	@tools/kernel 6.1
 	@tools/run
 
-check: build      ## every test but e2e: simulator, also against real kernels, qtests, faults, series, manual, lint (PARTS="qtest lint")
+check: build      ## every test: simulator, also against real kernels, qtests, faults, end to end, series, manual, lint (PARTS="qtest lint")
 	@tools/kernel-vdpa 6.1 6.12
 	@$(if $(filter faults sanitizers,$(or $(PARTS),faults)),tools/build sanitizers)
 	@tools/check $(PARTS)
