@@ -113,6 +113,10 @@ static const struct {
     SIM_KEY("size", size, 512, UINT64_MAX, SIM_KEY_CLOSED),
     SIM_KEY("mtu", mtu, 0, UINT16_MAX, SIM_KEY_CLOSED),
     SIM_KEY("random", random, 0, UINT64_MAX, SIM_KEY_ALWAYS),
+    SIM_KEY("cost-call", cost_call, 0, 1000 * 1000, SIM_KEY_ALWAYS),
+    SIM_KEY("cost-map", cost_map, 0, 1000 * 1000, SIM_KEY_ALWAYS),
+    SIM_KEY("doorbell-period", doorbell_period, 0, 1000 * 1000,
+            SIM_KEY_ALWAYS),
 #undef SIM_KEY
 };
 
@@ -262,6 +266,7 @@ static void sim_conf_defaults(SimDev *dev)
     conf->memlock = UINT64_MAX;
     conf->size = 16 << 20;
     conf->mtu = 1500;
+    conf->doorbell_period = 1000;
     memcpy(conf->mac, mac, sizeof(mac));
     conf->mac[5] = dev->number;
 }

@@ -109,6 +109,7 @@ void *sim_doorbell_map(SimDev *dev, void *addr, size_t len, int prot,
     void *map = MAP_FAILED;
     int error = 0, ret;
 
+    sim_cost_call(dev);
     /* The kernel rounds the length up before a driver sees it. */
     len = (len + SIM_PAGE_SIZE - 1) & SIM_PAGE_MASK;
     if (sim_fault_hit(dev, "MMAP", index, &error, &value) && error) {

@@ -839,6 +839,7 @@ int sim_ioctl(SimDev *dev, unsigned long request, void *arg)
     bool hit, ring = !def || def->class == SIM_CLASS_RING;
     int error = 0, ret;
 
+    sim_cost_call(dev);
     if (ring) {
         call.indexed = !sim_copy_in(&call.index, arg, sizeof(call.index));
     }

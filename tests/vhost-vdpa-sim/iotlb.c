@@ -446,6 +446,7 @@ ssize_t sim_iotlb_write(SimDev *dev, const void *buf, size_t len)
     int error, inner;
     ssize_t ret;
 
+    sim_cost_call(dev);
     if ((dev->open_flags & O_ACCMODE) == O_RDONLY) {
         sim_logf(dev, -EBADF, "WRITE len=%zu", len);
         return -EBADF;
@@ -465,6 +466,9 @@ ssize_t sim_iotlb_write(SimDev *dev, const void *buf, size_t len)
         return ret;
     }
     inner = sim_message(dev, asid, &msg);
+    if (msg.type == VHOST_IOTLB_UPDATE && !inner) {
+        sim_cost_map(dev, msg.size);
+    }
     ret = inner < 0 ? -EFAULT : type == VHOST_IOTLB_MSG ?
           (ssize_t)sizeof(struct vhost_msg) :
           (ssize_t)sizeof(struct vhost_msg_v2);

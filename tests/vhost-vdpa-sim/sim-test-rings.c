@@ -1118,18 +1118,19 @@ static void *map_doorbell(int fd, uint32_t index)
     return mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, index * PAGE);
 }
 
-static void test_doorbell_kick(void)
+/* Requests, one after the other, each by the doorbell. */
+static void kick_doorbell(const char *conf, int times)
 {
     /* volatile: a page that another thread reads and nothing here does */
     volatile uint16_t *bell;
     Rig rig;
     int i;
 
-    rig_start(&rig, GENERIC ",doorbells=on,queues=2", F_BASIC, 16);
+    rig_start(&rig, conf, F_BASIC, 16);
     bell = map_doorbell(rig.fd, 0);
     g_assert_true((void *)bell != MAP_FAILED);
     g_assert_cmpint(state("doorbells"), ==, 1);
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < times; i++) {
         add_buffer(&rig, i, 16);
         *bell = 0;
         g_assert_true(vq_wait(&rig.vq));
@@ -1141,6 +1142,21 @@ static void test_doorbell_kick(void)
     g_assert_true(logged("MMAP index=0 -> 0"));
     g_assert_true(logged("MUNMAP index=0 -> 0"));
     rig_stop(&rig);
+}
+
+static void test_doorbell_kick(void)
+{
+    kick_doorbell(GENERIC ",doorbells=on,queues=2", 3);
+}
+
+static void test_doorbell_period(void)
+{
+    int64_t begin = g_get_monotonic_time();
+
+    kick_doorbell(GENERIC ",doorbells=on,doorbell-period=50000", 3);
+    /* The first may be seen at once. */
+    g_assert_cmpint(g_get_monotonic_time() - begin, >=, 2 * 50000);
+    kick_doorbell(GENERIC ",doorbells=on,doorbell-period=0", 10);
 }
 
 static void test_doorbell_keeps_open(void)
@@ -1241,6 +1257,7 @@ void add_ring_tests(void)
     g_test_add_func("/rings/vp_vdpa/disable-breaks", test_vp_vdpa_disable);
     g_test_add_func("/rings/vp_vdpa/late-call", test_vp_vdpa_late_call);
     g_test_add_func("/doorbells/kick", test_doorbell_kick);
+    g_test_add_func("/doorbells/period", test_doorbell_period);
     g_test_add_func("/doorbells/keep-the-node-open",
                     test_doorbell_keeps_open);
     g_test_add_func("/doorbells/errors", test_doorbell_errors);

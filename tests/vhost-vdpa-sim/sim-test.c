@@ -868,6 +868,52 @@ static void test_iotlb_memlock(void)
     guest_free(&g);
 }
 
+/* How long an update takes, or is refused, in microseconds */
+static int64_t update_time(int fd, uint64_t iova, uint64_t size, void *uaddr,
+                           ssize_t result)
+{
+    int64_t begin = g_get_monotonic_time();
+
+    g_assert_cmpint(update(fd, iova, size, uaddr), ==, result);
+    return g_get_monotonic_time() - begin;
+}
+
+static void test_cost_map(void)
+{
+    /* A MiB takes 200 ms. */
+    int fd = node_open_owned(GENERIC ",mapping=pa,cost-map=204800");
+    int64_t all = 200 * 1000;
+    int64_t begin;
+    Guest g;
+
+    guest_init(&g);
+    g_assert_cmpint(update_time(fd, 0, GUEST_SIZE, g.base, 72), >=, all);
+    g_assert_cmpint(update_time(fd, 0, GUEST_SIZE, g.base, -EFAULT), <, all);
+    g_assert_cmpint(update_time(fd, GUEST_SIZE, PAGE, g.base, 72), <, all);
+    begin = g_get_monotonic_time();
+    g_assert_cmpint(invalidate(fd, 0, GUEST_SIZE), ==, 72);
+    batch(fd, 0, true);
+    batch(fd, 0, false);
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, all);
+    close(fd);
+    guest_free(&g);
+}
+
+static void test_cost_call(void)
+{
+    int fd = node_open_owned(GENERIC ",doorbells=on,cost-call=20000");
+    int64_t begin = g_get_monotonic_time();
+    void *bell;
+
+    get_status(fd);
+    batch(fd, 0, true);
+    bell = mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0);
+    g_assert_true(bell != MAP_FAILED);
+    g_assert_cmpint(g_get_monotonic_time() - begin, >=, 3 * 20000);
+    munmap(bell, PAGE);
+    close(fd);
+}
+
 static void test_iotlb_entries(void)
 {
     int fd = node_open_owned(GENERIC ",mapping=pa,entries=4,run=8K");
@@ -1536,6 +1582,8 @@ static void add_iotlb_tests(void)
     g_test_add_func("/iotlb/pa-refusals", test_iotlb_pa_refusals);
     g_test_add_func("/iotlb/memlock", test_iotlb_memlock);
     g_test_add_func("/iotlb/entries", test_iotlb_entries);
+    g_test_add_func("/cost/call", test_cost_call);
+    g_test_add_func("/cost/map", test_cost_map);
     g_test_add_func("/iotlb/entries-limit", test_iotlb_entries_limit);
     g_test_add_func("/iotlb/va-skips-private", test_iotlb_va);
 }

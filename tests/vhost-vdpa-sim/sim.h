@@ -112,6 +112,9 @@ typedef struct SimConf {
     uint8_t mac[6];
     uint64_t mtu;
     uint64_t random;        /* seed; 0: all answers are true */
+    uint64_t cost_call;     /* microseconds */
+    uint64_t cost_map;      /* milliseconds per GiB */
+    uint64_t doorbell_period; /* microseconds */
 } SimConf;
 
 typedef struct SimFault {
@@ -616,6 +619,21 @@ uint64_t sim_random_value(SimDev *dev, uint64_t value);
  * Returns: whether it is not.
  */
 bool sim_random_bytes(SimDev *dev, uint8_t *bytes, size_t len);
+
+/* cost.c */
+
+/**
+ * sim_cost_call: spend what a call costs
+ *
+ * The caller holds the device's lock: as in the kernel, other calls wait.
+ */
+void sim_cost_call(SimDev *dev);
+
+/**
+ * sim_cost_map: spend what it costs to map memory
+ * @size: bytes
+ */
+void sim_cost_map(SimDev *dev, uint64_t size);
 
 /* log.c */
 

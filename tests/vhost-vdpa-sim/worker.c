@@ -9,7 +9,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <unistd.h>
 #include <sys/epoll.h>
@@ -18,8 +22,6 @@
 
 #define SIM_WAKE        UINT32_MAX
 #define SIM_EVENTS      64
-/* How often doorbells are looked at while any is mapped. */
-#define SIM_DOORBELL_MS 1
 
 static void sim_worker_event(SimDev *dev, uint64_t data)
 {
@@ -37,18 +39,39 @@ static void sim_worker_event(SimDev *dev, uint64_t data)
     }
 }
 
+/*
+ * Waits for events, at most that many microseconds (-1: for ever); epoll_wait()
+ * itself knows milliseconds only.
+ */
+static int sim_worker_wait(SimDev *dev, struct epoll_event *events,
+                           int64_t usec)
+{
+    struct pollfd pfd = { .fd = dev->epoll_fd, .events = POLLIN };
+    struct timespec timeout = {
+        .tv_sec = usec / G_USEC_PER_SEC,
+        .tv_nsec = usec % G_USEC_PER_SEC * 1000,
+    };
+
+    if (usec > 0) {
+        ppoll(&pfd, 1, &timeout, NULL);
+        usec = 0;
+    }
+    return epoll_wait(dev->epoll_fd, events, SIM_EVENTS, usec);
+}
+
 static void *sim_worker(void *opaque)
 {
     SimDev *dev = opaque;
     struct epoll_event events[SIM_EVENTS];
-    int timeout = -1;
+    int64_t timeout = -1;
 
+    pthread_setname_np(pthread_self(), "vhost-vdpa-sim");
     for (;;) {
         bool more = false;
         unsigned r;
         int i, n;
 
-        n = epoll_wait(dev->epoll_fd, events, SIM_EVENTS, timeout);
+        n = sim_worker_wait(dev, events, timeout);
         if (n < 0 && errno != EINTR) {
             sim_complain("node %u: epoll_wait: %s", dev->number,
                          g_strerror(errno));
@@ -66,7 +89,8 @@ static void *sim_worker(void *opaque)
         for (r = 0; r < dev->nrings; r++) {
             more |= sim_ring_run(dev, &dev->rings[r]);
         }
-        timeout = more ? 0 : dev->doorbell_maps ? SIM_DOORBELL_MS : -1;
+        timeout = more ? 0 :
+                  dev->doorbell_maps ? (int64_t)dev->conf.doorbell_period : -1;
         pthread_mutex_unlock(&dev->lock);
     }
 }
