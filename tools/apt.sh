@@ -4,11 +4,11 @@
 #
 # apt checks the signatures, and nothing of the system is changed.
 
-# apt_state NAME TYPE [SUITE]: makes the state in build/apt/NAME and updates it.  Its lists
-# are the system's of Debian with TYPE (deb, deb-src) in place of theirs; if SUITE is
-# given only those of bookworm, with SUITE instead.
+# apt_state NAME TYPE [SUITE [SUITE]]: makes the state in build/apt/NAME and updates it.  Its
+# lists are the system's of Debian with TYPE (deb, deb-src) in place of theirs; if SUITE is
+# given only those of bookworm, with SUITE instead, and with the second one beside it.
 apt_state() {
-    local type=$2 suite=${3-} list
+    local type=$2 suite=${3-} second=${4-} list
     apt=$PWD/build/apt/$1
     rm -rf "$apt"
     mkdir -p "$apt/sources.list.d" "$apt/lists/partial" "$apt/cache/archives/partial"
@@ -16,13 +16,13 @@ apt_state() {
     for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
         [ -f "$list" ] || continue
         sed -n "s/^deb\([[:space:]].*debian.*\)$/$type\1/p" "$list" |
-            sed -n "${suite:+s/[[:space:]]bookworm[[:space:]]*main.*$/ $suite main/;T;}p" >> "$apt/sources.list"
+            sed -n "${suite:+s/[[:space:]]bookworm[[:space:]]*main.*$/ $suite main/;T;}p${second:+;s/ $suite main$/ $second main/p}" >> "$apt/sources.list"
     done
     for list in /etc/apt/sources.list.d/*.sources; do
         [ -f "$list" ] || continue
         awk -v RS= -v ORS='\n\n' -v suite="$suite" '/debian-archive-keyring/ &&
             (suite == "" || /\nSuites:([^\n]*[ \t])?bookworm[ \t\n]/)' "$list" |
-            sed "s/^Types:.*/Types: $type/${suite:+;s/^Suites:.*/Suites: $suite/}" > "$apt/sources.list.d/${list##*/}"
+            sed "s/^Types:.*/Types: $type/${suite:+;s/^Suites:.*/Suites: $suite $second/}" > "$apt/sources.list.d/${list##*/}"
     done
     private_apt get update || die "apt cannot read the package lists: check the network and /etc/apt"
 }
