@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run check faults e2e series series-check refresh tree build docs lint clean packages
+.PHONY: help run check faults e2e bench series series-check refresh tree build docs lint clean packages
 
 run: build        ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-vdpa-0 for a real one)
 	@tools/kernel 6.1
@@ -32,6 +32,12 @@ series-check: tree      ## build QEMU at each step of the series
 
 refresh:          ## carry edits of QEMU's files in build/qemu into patches/ (STEP=NN-name SUBJECT="area: what")
 	@tools/refresh $(if $(STEP),'STEP=$(STEP)') $(if $(SUBJECT),'SUBJECT=$(SUBJECT)')
+
+bench: build      ## what it costs, against what a user would pick instead: table, CSV and plots in build/bench
+	@tools/packages bench/packages.list
+	@tools/kernel 6.1
+	@tools/qemu-later
+	@bench/bench $(PARTS)
 
 tree: packages    ## build/qemu: Debian's source with a commit for each step of the series
 	@tools/tree
