@@ -66,8 +66,9 @@ static bool vdpa_dev_negotiate(VhostVdpaDevice *v, Error **errp)
         return false;
     }
 
+    /* All parents insist on it */
     hdev->acked_features = vdev->guest_features |
-                           (hdev->features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM));
+                           BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
     if (!vdpa_dev_call(v, VHOST_SET_FEATURES, "SET_FEATURES",
                        &hdev->acked_features, errp)) {
         return false;

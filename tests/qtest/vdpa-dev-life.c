@@ -358,7 +358,9 @@ static void unplug(Life *l, const char *step)
 {
     begin(l, step);
     forget_device(l);
+    /* Of two events this waits for that of the virtio device */
     qpci_unplug_acpi_device_test(l->qts, QVHOST_VDPA_ID, QVHOST_VDPA_SLOT);
+    qtest_qmp_eventwait(l->qts, "DEVICE_DELETED");
     say(step, "open=%d fds=%u", qvdpa_sim_is_open(l->sim, 0), count_fds(l));
     say_log(l, step);
 }
