@@ -423,10 +423,13 @@ static void test_garbage_status(VdpaTest *t)
 
 static void test_ring_too_late(VdpaTest *t)
 {
+    QVirtQueue *vq;
+
     vdpa_start(t, VDPA_MSIX, 1);
-    qvirtqueue_setup(t->vdev, t->alloc, 1);
+    vq = qvirtqueue_setup(t->vdev, t->alloc, 1);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
     vdpa_expect_message(t, t->node, "ring 1", "DRIVER_OK", NULL);
+    qvirtqueue_cleanup(t->vdev->bus, vq, t->alloc);
 }
 
 #define FAULT(words) \
