@@ -51,14 +51,15 @@ static int vdpa_dev_map_doorbell(VhostVdpaDevice *v, uint8_t *host,
                         v->vdpa.device_fd, (off_t)ring * page);
     int ret = mapped == MAP_FAILED ? -errno : 0;
 
-    trace_vdpa_dev_map_doorbell(v->name, ring, ret);
-    if (!ret) {
-        /*
-         * The kernel maps it only so.  But what a guest reads from it KVM has
-         * to read, or the machine stops.
-         */
-        mprotect(host, page, PROT_READ | PROT_WRITE);
+    /*
+     * The kernel maps it for writing only.  But KVM has to read what a guest
+     * reads from it, or the machine stops.
+     */
+    if (!ret && mprotect(host, page, PROT_READ | PROT_WRITE)) {
+        ret = -errno;
+        munmap(host, page);
     }
+    trace_vdpa_dev_map_doorbell(v->name, ring, ret);
     return ret;
 }
 
@@ -86,8 +87,7 @@ static VdpaDevDoorbells *vdpa_dev_new_doorbells(VhostVdpaDevice *v)
     BusState *bus = qdev_get_parent_bus(DEVICE(v));
     Object *bells = object_new(TYPE_VDPA_DEV_DOORBELLS);
 
-    object_property_add_child(OBJECT(bus->parent),
-                              "doorbells", bells);
+    object_property_add_child(OBJECT(bus->parent), "doorbells", bells);
     object_unref(bells);
     return VDPA_DEV_DOORBELLS(bells);
 }

@@ -190,6 +190,12 @@ static void vdpa_dev_reset(VirtIODevice *vdev)
     v->set_config_failed = false;
 }
 
+static void vdpa_dev_stop_and_fail(VhostVdpaDevice *v, Error *err)
+{
+    vdpa_dev_stop(v, false, NULL);
+    vdpa_dev_fail(v, err);
+}
+
 /* A ring without VIRTIO_F_RING_RESET is gone only with the whole device */
 static void vdpa_dev_queue_reset(VirtIODevice *vdev, uint32_t queue_index)
 {
@@ -197,23 +203,23 @@ static void vdpa_dev_queue_reset(VirtIODevice *vdev, uint32_t queue_index)
     Error *err = NULL;
 
     if (v->started) {
-        vdpa_dev_stop(v, false, NULL);
         error_setg(&err, "%s: the driver reset ring %" PRIu32
                    " without VIRTIO_F_RING_RESET", v->name, queue_index);
-        vdpa_dev_fail(v, err);
+        vdpa_dev_stop_and_fail(v, err);
     }
 }
 
+/* @queue_index is the guest's: there may be no such ring */
 static void vdpa_dev_queue_enable(VirtIODevice *vdev, uint32_t queue_index)
 {
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
     Error *err = NULL;
 
-    if (v->started && !v->rings[queue_index].used) {
-        vdpa_dev_stop(v, false, NULL);
+    if (v->started && queue_index < v->num_rings &&
+        !v->rings[queue_index].used) {
         error_setg(&err, "%s: the driver enabled ring %" PRIu32
                    " after DRIVER_OK", v->name, queue_index);
-        vdpa_dev_fail(v, err);
+        vdpa_dev_stop_and_fail(v, err);
     }
 }
 

@@ -426,6 +426,12 @@ static void test_ring_too_late(VdpaTest *t)
     QVirtQueue *vq;
 
     vdpa_start(t, VDPA_MSIX, 1);
+    /* There is no such ring */
+    t->vdev->bus->queue_select(t->vdev, 1000);
+    qpci_io_writew(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
+                   offsetof(struct virtio_pci_common_cfg, queue_enable), 1);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
+
     vq = qvirtqueue_setup(t->vdev, t->alloc, 1);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
     vdpa_expect_message(t, t->node, "ring 1", "DRIVER_OK", NULL);
