@@ -426,8 +426,8 @@ static void test_ring_too_late(VdpaTest *t)
     QVirtQueue *vq;
 
     vdpa_start(t, VDPA_MSIX, 1);
-    /* There is no such ring */
-    t->vdev->bus->queue_select(t->vdev, 1000);
+    /* There are three, none behind them */
+    t->vdev->bus->queue_select(t->vdev, 3);
     qpci_io_writew(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
                    offsetof(struct virtio_pci_common_cfg, queue_enable), 1);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
