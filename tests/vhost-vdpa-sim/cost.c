@@ -26,7 +26,7 @@ static uint64_t sim_now(void)
 /* Sleeping is exact to a fraction of a millisecond; the rest is waited for. */
 static void sim_spend(uint64_t nsec)
 {
-    uint64_t end = sim_now() + nsec;
+    uint64_t now = sim_now(), end = now + nsec;
 
     if (nsec > SIM_NSEC_PER_MSEC) {
         uint64_t wake = end - SIM_NSEC_PER_MSEC;
@@ -37,8 +37,9 @@ static void sim_spend(uint64_t nsec)
 
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     }
-    while (sim_now() < end) {
-    }
+    do {
+        now = sim_now();
+    } while (now < end);
 }
 
 void sim_cost_call(SimDev *dev)
