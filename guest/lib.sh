@@ -68,5 +68,20 @@ send_frames() {
     echo "$(($(counter "$1" tx_packets) - tx)) $(($(counter "$1" rx_packets) - rx))"
 }
 
+# node DEVICE: the node of a vDPA device of that name
+node() { echo /dev/vhost-vdpa-"$(basename /sys/bus/vdpa/devices/"$1"/vhost-vdpa-* | sed 's/.*-//')"; }
+
+# vp_vdpa DEVICE: the virtio-pci disk becomes a vDPA device of that name
+vp_vdpa() {
+    local pci
+    pci=$(cd /sys/bus/pci/devices && grep -l 0x1042 -- */device)
+    pci=${pci%/device}
+    # 6.12 has virtio_pci built in
+    ! [ -e "/sys/bus/pci/devices/$pci/driver" ] || echo "$pci" > "/sys/bus/pci/devices/$pci/driver/unbind"
+    echo vp-vdpa > "/sys/bus/pci/devices/$pci/driver_override"
+    echo "$pci" > /sys/bus/pci/drivers_probe
+    vdpa dev add name "$1" mgmtdev "pci/$pci"
+}
+
 # stop: the machine is off
 stop() { sync; poweroff -f; sleep 60; }
