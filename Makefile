@@ -36,6 +36,7 @@ refresh:          ## carry edits of QEMU's files in build/qemu into patches/ (ST
 bench: build      ## what it costs, against what a user would pick instead: table, CSV and plots in build/bench
 	@tools/packages bench/packages.list
 	@tools/kernel 6.1
+	@tools/kernel-vdpa 6.1
 	@tools/qemu-later
 	@bench/bench $(PARTS)
 

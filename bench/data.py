@@ -30,6 +30,14 @@ def make_guest():
                     'program=fio'], check=True)
 
 
+def device(peer, node):
+    """Returns a QEMU's options for a device behind the port "root-port"."""
+    if peer.netdev:
+        return ['-netdev', f'vhost-vdpa,id=net,vhostdev={node}',
+                '-device', 'virtio-net-pci,netdev=net,iommu_platform=on,romfile=,bus=root-port']
+    return ['-device', f'vhost-vdpa-device-pci,vhostdev={node},bus=root-port']
+
+
 def cpu_times(pid):
     """Returns the seconds of CPU time of a QEMU's threads, by what they are."""
     times = collections.Counter()
@@ -75,21 +83,17 @@ class Guest:
                     process.kill()
 
     def _command(self, accel):
-        device, netdev = f'vhost-vdpa-device-pci,vhostdev={NODE}', []
-        if self.peer.netdev:
-            netdev = ['-netdev', f'vhost-vdpa,id=net,vhostdev={NODE}']
-            device = 'virtio-net-pci,netdev=net,iommu_platform=on,romfile='
         return [*self.peer.command, '-name', 'bench,debug-threads=on',
                 '-machine', f'q35,accel={accel},memory-backend=ram', '-cpu', 'max', '-m', '512M',
                 '-object', 'memory-backend-memfd,id=ram,size=512M,share=on',
                 '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
                 '-serial', 'stdio', '-kernel', 'build/kernel/6.1/vmlinux',
                 '-initrd', INITRAMFS, '-append',
-                'quiet nokaslr mitigations=off tsc=reliable net.ifnames=0 console=ttyS0 panic=-1'
-                f' guest.kind={self.kind} guest.requests={",".join(map(str, self.requests))}',
+                'quiet nokaslr mitigations=off no_timer_check tsc=reliable net.ifnames=0'
+                f' console=ttyS0 panic=-1 guest.kind={self.kind}'
+                f' guest.requests={",".join(map(str, self.requests))}',
                 '-trace', TRACE, '-D', f'{self.where}/trace',
-                '-device', 'pcie-root-port,id=root-port,chassis=1', *netdev,
-                '-device', f'{device},bus=root-port']
+                '-device', 'pcie-root-port,id=root-port,chassis=1', *device(self.peer, NODE)]
 
     def _sample(self, process):
         cpu = cpu_times(process.pid)

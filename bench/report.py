@@ -313,3 +313,76 @@ def check_data(aims, data, title):
             aims.check(f'the same requests, {kind}, were kicked by doorbell',
                        data.used(title, kind, 'doorbells') > 0,
                        f'{data.used(title, kind, "doorbells")} kicks')
+
+
+class Kernel:
+    """The runs over a real kernel's devices, by title and depth and peer."""
+
+    def __init__(self, ours):
+        self.ours = ours
+        self.runs = {}
+        self.failures = []
+
+    def add(self, outer):
+        """Adds the runs of one outer guest."""
+        for number, depth, run in outer.runs:
+            title, peer, *_ = outer.lives[number]
+            self.runs.setdefault((title, depth), {}).setdefault(peer.name, []).append(run)
+        for number, (title, peer, *_) in enumerate(outer.lives):
+            if sum(number == of for of, *_ in outer.runs) != 2:
+                self.failures.append(f'{peer.name}, {title}: {outer.said[number][-4:]}')
+
+    def print(self):
+        """Prints the table."""
+        print(f'\nData path on Linux 6.1, KVM on emulated SVM: requests a second (min..max), '
+              f'ratio to {self.ours}; microseconds\nof CPU time a request of the vCPU and the '
+              'main loop; VM exits a request; and of all requests, interrupts of the\nguest, how '
+              'many of them QEMU sent itself, calls of a handler in QEMU.')
+        print(f'{"":16}{"requests/s":>28}{"vCPU":>8}{"main":>8}{"exits":>8}{"requests":>10}'
+              f'{"interrupts":>12}{"by QEMU":>9}{"handler":>9}')
+        for (title, depth), peers in self.runs.items():
+            print(f'{title}, {depth} at a time')
+            for peer, runs in peers.items():
+                rates = [run.per_second for run in runs]
+                text = spread(rates)
+                if peer != self.ours and self.ours in peers:
+                    ours = [run.per_second for run in peers[self.ours]]
+                    text += f' x{statistics.median(rates) / statistics.median(ours):.2f}'
+                requests = sum(run.requests for run in runs)
+                cpu = [1e6 * sum(run.cpu[thread] for run in runs) / requests
+                       for thread in ('vCPU', 'main loop')]
+                exits, interrupts, messages, handlers = (
+                    sum(getattr(run, name) for run in runs)
+                    for name in ('exits', 'interrupts', 'messages', 'handlers'))
+                print(f'  {peer:14}{text:>28}{cpu[0]:8.1f}{cpu[1]:8.1f}{exits / requests:8.2f}'
+                      f'{requests:10}{interrupts:12}{messages:9}{handlers:9}')
+        for failure in self.failures:
+            print(f'! {failure}')
+
+    def write(self, path):
+        """Writes all as CSV."""
+        with open(path, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file)
+            writer.writerow(('device', 'depth', 'peer', 'repetition', 'requests_per_second',
+                             'requests', 'vcpu_seconds', 'main_loop_seconds', 'other_seconds',
+                             'vm_exits', 'interrupts', 'interrupts_by_qemu', 'handler_calls'))
+            for (title, depth), peers in self.runs.items():
+                for peer, runs in peers.items():
+                    for repetition, run in enumerate(runs, 1):
+                        writer.writerow((title, depth, peer, repetition, run.per_second,
+                                         run.requests, *(f'{run.cpu[thread]:.6f}' for thread in (
+                                             'vCPU', 'main loop', 'other')),
+                                         run.exits, run.interrupts, run.messages, run.handlers))
+
+
+def check_kernel(aims, kernel):
+    """Checks what the data path aims at on a real kernel."""
+    for title in {title: None for title, _ in kernel.runs}:
+        runs = [run for depth in (1, 32)
+                for run in kernel.runs.get((title, depth), {}).get(kernel.ours, ())]
+        total = {name: sum(getattr(run, name) for run in runs) if runs else None
+                 for name in ('requests', 'interrupts', 'messages', 'handlers')}
+        aims.at_most(f'notify-handler calls, {title}, over {total["requests"]} requests',
+                     total['handlers'], 0)
+        aims.at_most(f'of {total["interrupts"]} interrupts, {title}, not by irqfd',
+                     total['messages'] if total['interrupts'] else None, 0)

@@ -1,0 +1,115 @@
+"""The data path on a real kernel: an outer guest runs each QEMU over the kernel's own vDPA
+devices, under KVM on the SVM that TCG emulates, so that interrupts can go by irqfd.
+
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+import collections
+import os
+import re
+import subprocess
+import threading
+
+from data import INITRAMFS, device
+
+KERNEL = 'build/kernel/6.1/vmlinux'
+OUT = 'build/bench/outer'
+LATER = 'build/bench/later'
+FIRMWARE = ('seabios/bios-256k.bin', 'qemu/kvmvapic.bin', 'qemu/pvh.bin')
+LIMIT = 900     # seconds
+
+Run = collections.namedtuple('Run', 'per_second requests cpu handlers interrupts messages exits')
+Run.__doc__ = """One run: requests a second, requests; seconds of CPU time of QEMU's threads, by
+what they are, and calls of its handler for a kick; the guest's interrupts, and how many of
+them QEMU sent itself; VM exits."""
+
+
+def _later():
+    """Returns what guest/initramfs takes to put the later QEMU in: /bin/qemu-later with its
+    libraries and firmware in /later."""
+    qemu = f'{LATER}/usr/bin/qemu-system-x86_64'
+    paths = [f'{LATER}/usr/lib/x86_64-linux-gnu', f'{LATER}/lib/x86_64-linux-gnu']
+    linked = subprocess.run(['ldd', qemu], check=True, text=True, stdout=subprocess.PIPE,
+                            env={**os.environ, 'LD_LIBRARY_PATH': ':'.join(paths)}).stdout
+    libraries = re.findall(r'=> (\S*/\S+)', linked)
+    firmware = [f'{LATER}/usr/share/{name}' for name in FIRMWARE]
+    return [f'file={qemu}:bin/qemu-later',
+            *(f'file={path}:later/{os.path.basename(path)}' for path in libraries + firmware)]
+
+
+def _life(number, peer, kind, node, requests):
+    """Returns a line of the outer guest's /lives."""
+    qemu = ['qemu-system-x86_64'] if peer.command[0].startswith('build/qemu-build') else \
+        ['env', 'LD_LIBRARY_PATH=/later', 'qemu-later', '-L', '/later']
+    words = f'net.ifnames=0 guest.kind={kind} guest.requests={",".join(map(str, requests))}'
+    command = [*qemu, '-machine', 'q35', '-device', 'pcie-root-port,id=root-port,chassis=1',
+               *device(peer, node)]
+    return f"life {number} '{words}' " + ' '.join(f'"{word}"' for word in command)
+
+
+class Outer:
+    """A boot of the outer guest, in which each of lives is measured in turn.
+
+    lives  of each: title, peer, kind, the node as guest/bench-outer-init names it, and how
+           many requests one at a time and how many 32 at a time
+
+    runs is a list of (number of the life, depth, Run); said what else each life's guest and
+    QEMU said, by its number.
+    """
+
+    def __init__(self, qemu, lives):
+        self.lives = lives
+        self.runs = []
+        self.said = collections.defaultdict(list)
+        self._begun = {}
+        with open(f'{OUT}.lives', 'w', encoding='utf-8') as file:
+            for number, (_, *life) in enumerate(lives):
+                print(_life(number, *life), file=file)
+        modules = ('vdpa_sim_blk', 'vdpa_sim_net', 'vp_vdpa', 'vhost_vdpa', 'kvm_amd')
+        subprocess.run(['guest/initramfs', '6.1', OUT, 'guest/bench-outer-init',
+                        *(f'module={name}' for name in modules), 'program=vdpa',
+                        f'program={qemu}', *(f'file=/usr/share/{name}:usr/share/{name}'
+                                             for name in FIRMWARE), *_later(),
+                        f'file={KERNEL}:vmlinux', f'file={INITRAMFS}:inner',
+                        f'file={OUT}.lives:lives'], check=True)
+        with open(f'{OUT}.disk', 'wb') as disk:
+            disk.truncate(256 << 20)
+        with subprocess.Popen(self._command(qemu), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True, errors='replace') as process:
+            limit = threading.Timer(LIMIT, process.kill)
+            limit.start()
+            for line in process.stdout:
+                self._take(line.rstrip())
+            limit.cancel()
+
+    @staticmethod
+    def _command(qemu):
+        return [qemu, '-machine', 'q35,accel=tcg', '-cpu', 'max', '-smp', '3', '-m', '3G',
+                '-nodefaults', '-display', 'none', '-no-reboot',
+                '-serial', f'file:{OUT}.console', '-serial', 'stdio',
+                '-device', 'intel-iommu', '-drive', f'if=none,id=disk,format=raw,file={OUT}.disk',
+                '-device', 'virtio-blk-pci,drive=disk,disable-legacy=on,iommu_platform=on,'
+                           'page-per-vq=on',
+                '-kernel', KERNEL, '-initrd', OUT, '-append',
+                'quiet nokaslr mitigations=off no_timer_check intel_iommu=on console=ttyS0 panic=-1']
+
+    def _take(self, line):
+        words = re.match(r'(\d+) (begin|end|said) (.*)', line)
+        if not words:
+            self.said[None].append(line)
+            return
+        number, what, rest = int(words[1]), words[2], words[3]
+        told, _, used = rest.partition(' used ')
+        if what == 'begin':
+            self._begun[number] = list(map(int, used.split()))
+            return
+        run = re.fullmatch(r'(\d+) ([\d.]+) (\d+)', told)
+        if what == 'said' or not run:
+            self.said[number].append(rest)
+            return
+        main, vcpu, other, handlers, messages, exits = (
+            end - begin for begin, end in zip(self._begun.pop(number), map(int, used.split())))
+        depth = int(run[1])
+        self.runs.append((number, depth, Run(
+            float(run[2]), self.lives[number][4][depth > 1],
+            {'vCPU': vcpu / 1e9, 'main loop': main / 1e9, 'other': other / 1e9},
+            handlers, int(run[3]), messages, exits)))
