@@ -120,6 +120,8 @@ class Guest:
                 begin = None
             else:
                 break
+            if len(self.runs) == 2:
+                break
         if len(self.runs) != 2:
             with open(f'{self.where}/stderr', encoding='utf-8', errors='replace') as file:
                 said = file.read().split('\n')[-4:]

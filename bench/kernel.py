@@ -15,7 +15,7 @@ KERNEL = 'build/kernel/6.1/vmlinux'
 OUT = 'build/bench/outer'
 LATER = 'build/bench/later'
 FIRMWARE = ('seabios/bios-256k.bin', 'qemu/kvmvapic.bin', 'qemu/pvh.bin')
-LIMIT = 900     # seconds
+LIMIT = 1500    # seconds
 
 Run = collections.namedtuple('Run', 'per_second requests cpu handlers interrupts messages exits')
 Run.__doc__ = """One run: requests a second, requests; seconds of CPU time of QEMU's threads, by
@@ -40,8 +40,9 @@ def _life(number, peer, kind, node, requests):
     """Returns a line of the outer guest's /lives."""
     qemu = ['qemu-system-x86_64'] if peer.command[0].startswith('build/qemu-build') else \
         ['env', 'LD_LIBRARY_PATH=/later', 'qemu-later', '-L', '/later']
-    words = f'net.ifnames=0 guest.kind={kind} guest.requests={",".join(map(str, requests))}'
-    command = [*qemu, '-machine', 'q35', '-device', 'pcie-root-port,id=root-port,chassis=1',
+    words = (f'net.ifnames=0 guest.kind={kind} '
+             f'guest.requests={",".join(map(str, requests))}')
+    command = [*qemu, '-machine', 'q35,hpet=off', '-device', 'pcie-root-port,id=root-port,chassis=1',
                *device(peer, node)]
     return f"life {number} '{words}' " + ' '.join(f'"{word}"' for word in command)
 
@@ -52,8 +53,8 @@ class Outer:
     lives  of each: title, peer, kind, the node as guest/bench-outer-init names it, and how
            many requests one at a time and how many 32 at a time
 
-    runs is a list of (number of the life, depth, Run); said what else each life's guest and
-    QEMU said, by its number.
+    runs is a list of (number of the life, depth, Run); said what else was said, by the
+    number of the life, or None.
     """
 
     def __init__(self, qemu, lives):
@@ -77,9 +78,12 @@ class Outer:
                               stdout=subprocess.PIPE, text=True, errors='replace') as process:
             limit = threading.Timer(LIMIT, process.kill)
             limit.start()
-            for line in process.stdout:
-                self._take(line.rstrip())
-            limit.cancel()
+            try:
+                for line in process.stdout:
+                    self._take(line.rstrip())
+            finally:
+                limit.cancel()
+                process.kill()
 
     @staticmethod
     def _command(qemu):
@@ -93,23 +97,20 @@ class Outer:
                 'quiet nokaslr mitigations=off no_timer_check intel_iommu=on console=ttyS0 panic=-1']
 
     def _take(self, line):
-        words = re.match(r'(\d+) (begin|end|said) (.*)', line)
-        if not words:
-            self.said[None].append(line)
-            return
-        number, what, rest = int(words[1]), words[2], words[3]
-        told, _, used = rest.partition(' used ')
-        if what == 'begin':
-            self._begun[number] = list(map(int, used.split()))
-            return
-        run = re.fullmatch(r'(\d+) ([\d.]+) (\d+)', told)
-        if what == 'said' or not run:
-            self.said[number].append(rest)
-            return
-        main, vcpu, other, handlers, messages, exits = (
-            end - begin for begin, end in zip(self._begun.pop(number), map(int, used.split())))
-        depth = int(run[1])
-        self.runs.append((number, depth, Run(
-            float(run[2]), self.lives[number][4][depth > 1],
-            {'vCPU': vcpu / 1e9, 'main loop': main / 1e9, 'other': other / 1e9},
-            handlers, int(run[3]), messages, exits)))
+        counts = r'(\d+) used' + 6 * r' (\d+)'
+        begin = re.fullmatch(r'(\d+) begin (\d+) ' + counts, line)
+        end = re.fullmatch(r'(\d+) end (\d+) ([\d.]+) ' + counts, line)
+        if begin:
+            self._begun[begin[1], begin[2]] = list(map(int, begin.groups()[2:]))
+        elif end and (end[1], end[2]) in self._begun:
+            number, depth = int(end[1]), int(end[2])
+            interrupts, main, vcpu, other, handlers, messages, exits = (
+                int(after) - before
+                for before, after in zip(self._begun[end[1], end[2]], end.groups()[3:]))
+            self.runs.append((number, depth, Run(
+                float(end[3]), self.lives[number][4][depth > 1],
+                {'vCPU': vcpu / 1e9, 'main loop': main / 1e9, 'other': other / 1e9},
+                handlers, interrupts, messages, exits)))
+        else:
+            said = re.fullmatch(r'(\d+) said (.*)', line)
+            self.said[int(said[1]) if said else None].append(said[2] if said else line)
