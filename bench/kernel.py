@@ -36,9 +36,9 @@ def _later():
             *(f'file={path}:later/{os.path.basename(path)}' for path in libraries + firmware)]
 
 
-def _life(number, peer, kind, node, requests):
-    """Returns a line of the outer guest's /lives."""
-    qemu = ['qemu-system-x86_64'] if peer.command[0].startswith('build/qemu-build') else \
+def _life(base, number, peer, kind, node, requests):
+    """Returns a line of the outer guest's /lives; a peer's QEMU is base or the later one."""
+    qemu = [os.path.basename(base)] if peer.command == [base] else \
         ['env', 'LD_LIBRARY_PATH=/later', 'qemu-later', '-L', '/later']
     words = (f'net.ifnames=0 guest.kind={kind} '
              f'guest.requests={",".join(map(str, requests))}')
@@ -64,7 +64,7 @@ class Outer:
         self._begun = {}
         with open(f'{OUT}.lives', 'w', encoding='utf-8') as file:
             for number, (_, *life) in enumerate(lives):
-                print(_life(number, *life), file=file)
+                print(_life(qemu, number, *life), file=file)
         modules = ('vdpa_sim_blk', 'vdpa_sim_net', 'vp_vdpa', 'vhost_vdpa', 'kvm_amd')
         subprocess.run(['guest/initramfs', '6.1', OUT, 'guest/bench-outer-init',
                         *(f'module={name}' for name in modules), 'program=vdpa',
