@@ -19,6 +19,7 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
+#include "qemu/rcu.h"
 #include "standard-headers/linux/virtio_ids.h"
 #include "sysemu/runstate.h"
 #include "sysemu/sysemu.h"
@@ -404,6 +405,24 @@ close:
     vdpa_dev_close(v);
 }
 
+static void vdpa_dev_gone(Object *transport, const char *name, void *opaque)
+{
+    rcu_hurry_end();
+}
+
+/*
+ * RCU frees the transport.  Before that there is no DEVICE_DELETED, and a
+ * backend with doorbells is not closed.
+ */
+static void vdpa_dev_hurry_away(VhostVdpaDevice *v)
+{
+    Object *transport = OBJECT(qdev_get_parent_bus(DEVICE(v))->parent);
+
+    rcu_hurry_begin();
+    object_property_add(transport, "leaving[*]", "bool", NULL, NULL,
+                        vdpa_dev_gone, NULL);
+}
+
 static void vdpa_dev_unrealize(DeviceState *dev)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(dev);
@@ -417,6 +436,7 @@ static void vdpa_dev_unrealize(DeviceState *dev)
     ram_block_discard_disable(false);
     vdpa_dev_unblock_migration(v);
     vdpa_dev_close(v);
+    vdpa_dev_hurry_away(v);
 }
 
 static void vdpa_dev_instance_init(Object *obj)

@@ -162,6 +162,25 @@ static void test_unplug(VdpaTest *t)
     vdpa_blk_verify(t);
 }
 
+/* Left alone, RCU sleeps 50 ms before it frees a device: that is not waited for */
+static void test_unplug_at_once(VdpaTest *t)
+{
+    int64_t shortest = INT64_MAX;
+    int i;
+
+    for (i = 0; i < 8; i++) {
+        int64_t begin;
+
+        vdpa_plug(t, "vhost-vdpa-device-pci", "");
+        vdpa_start(t, VDPA_MSIX, 1);
+        begin = g_get_monotonic_time();
+        vdpa_unplug(t);
+        g_assert_false(qvdpa_sim_is_open(t->sim, 0));
+        shortest = MIN(shortest, g_get_monotonic_time() - begin);
+    }
+    g_assert_cmpint(shortest, <, 40 * 1000);
+}
+
 /* As long as the rings need, so that it fits behind a hot-plug port */
 static void test_window(VdpaTest *t)
 {
@@ -236,6 +255,8 @@ static const VdpaCase cases[] = {
     { "doorbell/hidden-after-a-failed-start", test_failed_start,
       .sim = BELLS },
     { "doorbell/unmapped-before-close", test_unplug, .sim = BELLS,
+      .plug = true },
+    { "doorbell/unplug-at-once", test_unplug_at_once, .sim = BELLS,
       .plug = true },
     { "doorbell/window-of-one-ring", test_window, .sim = BELLS,
       .data = SIZE(16 * KiB) },
