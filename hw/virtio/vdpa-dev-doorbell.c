@@ -51,14 +51,6 @@ static int vdpa_dev_map_doorbell(VhostVdpaDevice *v, uint8_t *host,
                         v->vdpa.device_fd, (off_t)ring * page);
     int ret = mapped == MAP_FAILED ? -errno : 0;
 
-    /*
-     * The kernel maps it for writing only.  But KVM has to read what a guest
-     * reads from it, or the machine stops.
-     */
-    if (!ret && mprotect(host, page, PROT_READ | PROT_WRITE)) {
-        ret = -errno;
-        munmap(host, page);
-    }
     trace_vdpa_dev_map_doorbell(v->name, ring, ret);
     return ret;
 }
@@ -71,6 +63,15 @@ static void vdpa_dev_add_run(VdpaDevDoorbells *bells, unsigned first,
     VdpaDevRun *run;
 
     if (!num) {
+        return;
+    }
+    /*
+     * The kernel maps them for writing only.  But KVM has to read what a guest
+     * reads from them, or the machine stops.
+     */
+    if (mprotect(bells->host + first * page, num * page,
+                 PROT_READ | PROT_WRITE)) {
+        munmap(bells->host + first * page, num * page);
         return;
     }
     name = g_strdup_printf("vhost-vdpa-device/doorbells-%u", first);
