@@ -202,6 +202,9 @@ static void sim_driver_ok(SimDev *dev)
         dev->rings[i].vector = dev->conf.profile == SIM_PROFILE_6_1 ||
                                dev->rings[i].callback;
     }
+    if (dev->doorbell_maps) {
+        sim_worker_wake(dev);
+    }
 }
 
 int sim_dev_set_status(SimDev *dev, uint8_t status)

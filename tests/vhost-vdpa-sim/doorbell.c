@@ -134,8 +134,9 @@ void *sim_doorbell_map(SimDev *dev, void *addr, size_t len, int prot,
     bell->ring = index;
     sim_doorbells = g_list_prepend(sim_doorbells, bell);
     __atomic_add_fetch(&sim_doorbell_count, 1, __ATOMIC_RELEASE);
-    dev->doorbell_maps++;
-    sim_worker_wake(dev);
+    if (!dev->doorbell_maps++) {
+        sim_worker_wake(dev);
+    }
     return map;
 }
 
@@ -171,11 +172,17 @@ void sim_doorbell_unmap(void *addr, size_t len, void (*released)(SimDev *dev))
     }
 }
 
+bool sim_doorbell_rings(SimDev *dev)
+{
+    return dev->doorbell_maps && dev->doorbell_area &&
+           (dev->status & VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
 void sim_doorbell_scan(SimDev *dev)
 {
     unsigned r;
 
-    if (!dev->doorbell_maps || !dev->doorbell_area) {
+    if (!sim_doorbell_rings(dev)) {
         return;
     }
     for (r = 0; r < dev->nrings; r++) {

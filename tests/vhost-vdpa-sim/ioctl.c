@@ -328,17 +328,19 @@ static int do_get_iova_range(SimCall *call)
  */
 static int sim_take_eventfd(int fd, int *own, uint64_t *id)
 {
+    uint64_t count;
+
     *own = -1;
     *id = 0;
     if (fd == VHOST_FILE_UNBIND) {
         return 0;
     }
-    if (sim_is_node(fd)) {
-        return -EINVAL;
-    }
-    *id = sim_eventfd_id(fd, NULL);
+    *id = sim_eventfd_id(fd, &count);
     if (!*id) {
         return -errno;
+    }
+    if (sim_is_node(count)) {
+        return -EINVAL;
     }
     *own = sim_dup(fd);
     return *own < 0 ? *own : 0;

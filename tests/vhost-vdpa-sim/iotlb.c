@@ -41,40 +41,42 @@ static void sim_vma_clear(gpointer opaque)
     g_free(((SimVma *)opaque)->path);
 }
 
-static GArray *sim_vmas_read(void)
+/* start-end perms offset major:minor inode path; not by sscanf(): slow */
+static SimVma sim_vma_parse(char *line)
+{
+    SimVma vma = { .start = strtoull(line, &line, 16) };
+
+    vma.end = strtoull(line + 1, &line, 16);
+    vma.readable = line[1] == 'r';
+    vma.writable = line[2] == 'w';
+    vma.shared = line[4] == 's';
+    line = strchr(strchr(line + 6, ' ') + 1, ' ');
+    vma.file = strtoull(line, &line, 10) != 0;
+    vma.path = g_strstrip(g_strdup(line));
+    vma.special = g_str_has_prefix(vma.path, "[vvar") ||
+                  g_str_has_prefix(vma.path, "[vsyscall]") ||
+                  g_str_has_prefix(vma.path, "/secretmem");
+    return vma;
+}
+
+/* The areas below an address, and the one after them. */
+static GArray *sim_vmas_read(uint64_t end)
 {
     GArray *vmas = g_array_new(false, true, sizeof(SimVma));
-    g_autofree char *maps = NULL;
-    char *line, *next;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    SimVma vma = { 0 };
+    char *line = NULL;
+    size_t size = 0;
 
     g_array_set_clear_func(vmas, sim_vma_clear);
-    if (!g_file_get_contents("/proc/self/maps", &maps, NULL, NULL)) {
-        return vmas;
-    }
-    for (line = maps; line && *line; line = next) {
-        unsigned long long inode;
-        SimVma vma = { 0 };
-        char perms[5];
-        int path = 0;
-
-        next = strchr(line, '\n');
-        if (next) {
-            *next++ = 0;
-        }
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %llu %n",
-                   &vma.start, &vma.end, perms, &inode, &path) < 4) {
-            continue;
-        }
-        vma.readable = perms[0] == 'r';
-        vma.writable = perms[1] == 'w';
-        vma.shared = perms[3] == 's';
-        vma.file = inode != 0;
-        vma.path = g_strdup(path ? line + path : "");
-        vma.special = g_str_has_prefix(vma.path, "[vvar") ||
-                      g_str_has_prefix(vma.path, "[vsyscall]") ||
-                      g_str_has_prefix(vma.path, "/secretmem");
+    while (maps && vma.start < end && getline(&line, &size, maps) > 0) {
+        vma = sim_vma_parse(line);
         g_array_append_val(vmas, vma);
     }
+    if (maps) {
+        fclose(maps);
+    }
+    free(line);
     return vmas;
 }
 
@@ -246,8 +248,8 @@ static int sim_pa_map(SimDev *dev, uint32_t asid,
         dev->conf.memlock / SIM_PAGE_SIZE) {
         return -ENOMEM;
     }
-    vmas = sim_vmas_read();
     left = pages * SIM_PAGE_SIZE;
+    vmas = sim_vmas_read(uaddr + left);
     while (left && !ret) {
         SimVma *vma = sim_vma_find(vmas, uaddr);
         SimMap map = { .first = iova, .uaddr = uaddr, .perm = msg->perm };
@@ -281,7 +283,7 @@ static int sim_pa_map(SimDev *dev, uint32_t asid,
 static int sim_va_map(SimDev *dev, uint32_t asid,
                       const struct vhost_iotlb_msg *msg)
 {
-    g_autoptr(GArray) vmas = sim_vmas_read();
+    g_autoptr(GArray) vmas = sim_vmas_read(msg->uaddr + msg->size);
     uint64_t iova = msg->iova;
     uint64_t uaddr = msg->uaddr;
     uint64_t left = msg->size;

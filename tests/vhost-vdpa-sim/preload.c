@@ -287,13 +287,11 @@ static SimDev *sim_fd_get(int fd)
     return dev;
 }
 
-bool sim_is_node(int fd)
+bool sim_is_node(uint64_t count)
 {
-    uint64_t count;
     unsigned number;
 
-    return sim_fd_peek(fd) ||
-           (sim_eventfd_id(fd, &count) && sim_mark_parse(count, &number));
+    return sim_mark_parse(count, &number);
 }
 
 static bool sim_path_is_node(const char *path, unsigned *number)

@@ -287,12 +287,12 @@ extern SimReal sim_real;
 uint64_t sim_eventfd_id(int fd, uint64_t *count);
 
 /**
- * sim_is_node: whether a descriptor is one of a simulated node
- * @fd: any number
+ * sim_is_node: whether an eventfd stands for a simulated node
+ * @count: its counter
  *
  * A node is no eventfd for the uAPI, although it is one below.
  */
-bool sim_is_node(int fd);
+bool sim_is_node(uint64_t count);
 
 /**
  * sim_dup: a duplicate for the simulator's own use, above the numbers that
@@ -570,6 +570,12 @@ bool sim_doorbell_any(void);
  */
 void sim_doorbell_unmap(void *addr, size_t len,
                         void (*released)(SimDev *dev));
+
+/*
+ * Whether doorbells are looked at.  One that is rung before DRIVER_OK is found
+ * after it.
+ */
+bool sim_doorbell_rings(SimDev *dev);
 
 /* Turns what was written to doorbells into kicks. */
 void sim_doorbell_scan(SimDev *dev);

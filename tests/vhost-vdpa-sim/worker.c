@@ -89,8 +89,8 @@ static void *sim_worker(void *opaque)
         for (r = 0; r < dev->nrings; r++) {
             more |= sim_ring_run(dev, &dev->rings[r]);
         }
-        timeout = more ? 0 :
-                  dev->doorbell_maps ? (int64_t)dev->conf.doorbell_period : -1;
+        timeout = more ? 0 : sim_doorbell_rings(dev) ?
+                  (int64_t)dev->conf.doorbell_period : -1;
         pthread_mutex_unlock(&dev->lock);
     }
 }
