@@ -4,6 +4,7 @@ outside by the monotonic clock, with the calls that each phase makes on the node
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 import collections
+import contextlib
 import tempfile
 import time
 
@@ -17,9 +18,10 @@ ACPI_DOWN, ACPI_EJECT, ACPI_SELECT = 0xcc4, 0xcc8, 0xcd0
 NET = 1 << 32 | 1 << 33 | 1 << 27 | 1 << 16 | 1 << 5 | 1 << 3
 NET_MQ = 1 << 22 | 1 << 17
 
-Peer = collections.namedtuple('Peer', 'name command netdev')
+Peer = collections.namedtuple('Peer', 'name command netdev properties', defaults=({},))
 Peer.__doc__ = """One device to measure: its name, the QEMU that it is in, whether it is
-virtio-net-pci with -netdev vhost-vdpa or else vhost-vdpa-device-pci."""
+virtio-net-pci with -netdev vhost-vdpa or else vhost-vdpa-device-pci, and properties that
+are not their defaults."""
 
 
 def net_rings(rings):
@@ -34,39 +36,25 @@ def net_node(rings):
     return f'type=net,queues={rings},features={features:#x}'
 
 
-class Life:
-    """The phases of one life.  phases has (name, seconds, calls); failure the reason why
-    it ended early, or None."""
+class Device:
+    """A peer's device in a machine of its own.  phases has (name, seconds, calls)."""
 
-    def __init__(self, peer, memory, rings, node):
+    def __init__(self, peer, memory, rings, node, where):
         self.peer, self.rings = peer, rings
         self.phases = []
-        self.failure = None
-        self.machine = None
-        with tempfile.TemporaryDirectory(prefix='bench') as where:
-            try:
-                self.machine = Machine(peer.command, memory, node, where)
-                self._live()
-            except Failure as failure:
-                self.failure = self._why(failure)
-            finally:
-                if self.machine:
-                    self.machine.end()
+        self.machine = Machine(peer.command, memory, node, where)
+        self.driver = Driver(self.machine)
 
-    def _why(self, failure):
-        """What failed, and what QEMU says about it."""
-        done = self.phases[-1][0] if self.phases else 'nothing'
-        said = self.machine.stderr() if self.machine else ''
-        return f'after {done}: {failure}' + (f' ({said})' if said else '')
-
-    def _phase(self, name, seconds):
+    def phase(self, name, seconds):
+        """Adds a phase that just ended."""
         self.phases.append((name, seconds, collections.Counter(self.machine.calls())))
 
-    def _plug(self):
-        """Returns how long until all was answered, and how long the main loop was held."""
+    def plug(self):
+        """Plugs it in: until all was answered, and how long the main loop was held."""
         device = {'id': 'dev', 'bus': 'root-port', 'driver': 'vhost-vdpa-device-pci',
                   'vhostdev': NODE}
         added = held = 0
+        self.machine.calls()
         if self.peer.netdev:
             pairs = self.rings // 2
             device = {'id': 'dev', 'bus': 'root-port', 'driver': 'virtio-net-pci', 'netdev': 'net',
@@ -74,10 +62,12 @@ class Life:
                       'romfile': ''}
             added, held = self.machine.hold('netdev_add', {
                 'type': 'vhost-vdpa', 'id': 'net', 'vhostdev': NODE, 'queues': pairs})
-        more = self.machine.hold('device_add', device)
-        return added + more[0], held + more[1]
+        more = self.machine.hold('device_add', {**device, **self.peer.properties})
+        self.phase('realize', added + more[0])
+        self.phases.append(('main loop held', held + more[1], collections.Counter()))
+        self.driver.attach()
 
-    def _run(self, begin):
+    def run(self, begin):
         """Waits until the simulated device runs; returns the seconds since begin."""
         seconds = time.monotonic() - begin
         while time.monotonic() - begin < TIMEOUT:
@@ -87,48 +77,21 @@ class Life:
             seconds = time.monotonic() - begin
         raise Failure(f'the device does not run after {TIMEOUT} s')
 
-    def _start(self, driver, name):
+    def start(self, name):
         """The driver's start, in two phases: what comes before DRIVER_OK, and that."""
         begin = time.monotonic()
-        driver.prepare(self.rings)
-        self._phase(f'{name} set-up', time.monotonic() - begin)
+        self.driver.prepare(self.rings)
+        self.phase(f'{name} set-up', time.monotonic() - begin)
         begin = time.monotonic()
-        driver.start()
-        self._phase(name, self._run(begin))
+        self.driver.start()
+        self.phase(name, self.run(begin))
 
-    def _live(self):
-        machine = self.machine
-        machine.calls()
-        answered, held = self._plug()
-        self._phase('realize', answered)
-        self.phases.append(('main loop held', held, collections.Counter()))
-        driver = Driver(machine)
-        driver.attach()
-        self._start(driver, 'DRIVER_OK')
+    def restart(self):
+        """The driver resets it and starts it again."""
+        self.phase('guest reset', self.driver.set_status(0))
+        self.start('restart')
 
-        self._phase('guest reset', driver.set_status(0))
-        self._start(driver, 'restart')
-
-        begin = time.monotonic()
-        machine.qmp.command('system_reset')
-        machine.qmp.wait('RESET')
-        machine.qmp.command('query-status')
-        self._phase('system_reset', time.monotonic() - begin)
-        driver.attach()
-        self._start(driver, 'start after it')
-
-        begin = time.monotonic()
-        machine.qmp.command('stop')
-        self._phase('stop', time.monotonic() - begin)
-        begin = time.monotonic()
-        machine.qmp.command('cont')
-        self._phase('cont', self._run(begin))
-
-        begin = time.monotonic()
-        self._unplug()
-        self._phase('unplug', time.monotonic() - begin)
-
-    def _unplug(self):
+    def unplug(self):
         """As user and guest do it, until the node is free again."""
         machine = self.machine
         machine.qmp.command('device_del', {'id': 'dev'})
@@ -146,3 +109,84 @@ class Life:
         while not machine.simulator('list')[0].endswith('open=0'):
             if time.monotonic() - begin > TIMEOUT:
                 raise Failure('unplugged, but the node stays open')
+
+
+class Life:
+    """The phases of one life.  phases is as a Device's; failure the reason why it ended
+    early, or None."""
+
+    def __init__(self, peer, memory, rings, node):
+        self.peer, self.rings = peer, rings
+        self.phases = []
+        self.failure = None
+        device = None
+        with tempfile.TemporaryDirectory(prefix='bench') as where:
+            try:
+                device = Device(peer, memory, rings, node, where)
+                self.phases = device.phases
+                self._live(device)
+            except Failure as failure:
+                self.failure = self._why(failure, device)
+            finally:
+                if device:
+                    device.machine.end()
+
+    def _why(self, failure, device):
+        """What failed, and what QEMU says about it."""
+        done = self.phases[-1][0] if self.phases else 'nothing'
+        said = device.machine.stderr() if device else ''
+        return f'after {done}: {failure}' + (f' ({said})' if said else '')
+
+    @staticmethod
+    def _live(device):
+        qmp = device.machine.qmp
+        device.plug()
+        device.start('DRIVER_OK')
+        device.restart()
+
+        begin = time.monotonic()
+        qmp.command('system_reset')
+        qmp.wait('RESET')
+        qmp.command('query-status')
+        device.phase('system_reset', time.monotonic() - begin)
+        device.driver.attach()
+        device.start('start after it')
+
+        begin = time.monotonic()
+        qmp.command('stop')
+        device.phase('stop', time.monotonic() - begin)
+        begin = time.monotonic()
+        qmp.command('cont')
+        device.phase('cont', device.run(begin))
+
+        begin = time.monotonic()
+        device.unplug()
+        device.phase('unplug', time.monotonic() - begin)
+
+
+class Restarts:
+    """The same device in guests that differ in memory, restarted in turn: a machine's
+    speed varies more from second to second than these do.  seconds has a list for each
+    size, failure the reason why there are none, or None."""
+
+    def __init__(self, peer, sizes, rings, node, times):
+        self.seconds = {size: [] for size in sizes}
+        self.failure = None
+        try:
+            with contextlib.ExitStack() as stack:
+                devices = {size: self._device(stack, peer, size, rings, node) for size in sizes}
+                for turn in range(times):
+                    for size in sizes if turn % 2 else reversed(sizes):
+                        devices[size].restart()
+                        self.seconds[size].append(devices[size].phases[-1][1])
+        except Failure as failure:
+            self.failure = str(failure)
+
+    @staticmethod
+    def _device(stack, peer, size, rings, node):
+        where = stack.enter_context(tempfile.TemporaryDirectory(prefix='bench'))
+        device = Device(peer, size, rings, node, where)
+        stack.callback(device.machine.end)
+        device.plug()
+        device.start('DRIVER_OK')
+        return device
