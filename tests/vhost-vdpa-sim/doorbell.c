@@ -59,8 +59,8 @@ static int sim_doorbell_make(SimDev *dev)
         sim_real.close(own);
         return -ENOMEM;
     }
-    area = sim_real.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, own,
-                         0);
+    area = sim_real.mmap(NULL, size, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_POPULATE, own, 0);
     if (area == MAP_FAILED) {
         sim_real.close(own);
         return -ENOMEM;
