@@ -55,12 +55,13 @@ static int vdpa_dev_map_doorbell(VhostVdpaDevice *v, uint8_t *host,
     return ret;
 }
 
-static void vdpa_dev_add_run(VdpaDevDoorbells *bells, unsigned first,
-                             unsigned num)
+static void vdpa_dev_add_run(VhostVdpaDevice *v, unsigned first, unsigned num)
 {
+    VdpaDevDoorbells *bells = v->doorbells;
     size_t page = qemu_real_host_page_size();
     g_autofree char *name = NULL;
     VdpaDevRun *run;
+    int ret;
 
     if (!num) {
         return;
@@ -69,8 +70,10 @@ static void vdpa_dev_add_run(VdpaDevDoorbells *bells, unsigned first,
      * The kernel maps them for writing only.  But KVM has to read what a guest
      * reads from them, or the machine stops.
      */
-    if (mprotect(bells->host + first * page, num * page,
-                 PROT_READ | PROT_WRITE)) {
+    ret = mprotect(bells->host + first * page, num * page,
+                   PROT_READ | PROT_WRITE) ? -errno : 0;
+    trace_vdpa_dev_add_run(v->name, first, num, ret);
+    if (ret) {
         munmap(bells->host + first * page, num * page);
         return;
     }
@@ -121,11 +124,11 @@ void vdpa_dev_doorbells_map(VhostVdpaDevice *v)
             break;
         }
         if (ret) {
-            vdpa_dev_add_run(v->doorbells, first, ring - first);
+            vdpa_dev_add_run(v, first, ring - first);
             first = ring + 1;
         }
     }
-    vdpa_dev_add_run(v->doorbells, first, ring - first);
+    vdpa_dev_add_run(v, first, ring - first);
     if (!v->doorbells->runs->len) {
         object_unparent(OBJECT(v->doorbells));
         v->doorbells = NULL;

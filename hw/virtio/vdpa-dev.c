@@ -407,20 +407,23 @@ close:
 
 static void vdpa_dev_gone(Object *transport, const char *name, void *opaque)
 {
+    trace_vdpa_dev_gone(transport);
     rcu_hurry_end();
 }
 
 /*
  * RCU frees the transport.  Before that there is no DEVICE_DELETED, and a
- * backend with doorbells is not closed.
+ * backend with doorbells is not closed.  The property's only use is that it is
+ * released then.
  */
-static void vdpa_dev_hurry_away(VhostVdpaDevice *v)
+static void vdpa_dev_leave(VhostVdpaDevice *v)
 {
     Object *transport = OBJECT(qdev_get_parent_bus(DEVICE(v))->parent);
 
+    trace_vdpa_dev_leave(transport);
     rcu_hurry_begin();
-    object_property_add(transport, "leaving[*]", "bool", NULL, NULL,
-                        vdpa_dev_gone, NULL);
+    object_property_add(transport, "vhost-vdpa-device-leaving[*]", "bool",
+                        NULL, NULL, vdpa_dev_gone, NULL);
 }
 
 static void vdpa_dev_unrealize(DeviceState *dev)
@@ -436,7 +439,7 @@ static void vdpa_dev_unrealize(DeviceState *dev)
     ram_block_discard_disable(false);
     vdpa_dev_unblock_migration(v);
     vdpa_dev_close(v);
-    vdpa_dev_hurry_away(v);
+    vdpa_dev_leave(v);
 }
 
 static void vdpa_dev_instance_init(Object *obj)

@@ -602,6 +602,35 @@ static void test_unplug_gives_all_back(VdpaTest *t)
     g_assert_cmpuint(qvdpa_sim_iotlb_entries(t->sim, 0), ==, 0);
 }
 
+static unsigned count(const char *text, const char *word)
+{
+    unsigned n = 0;
+
+    for (; (text = strstr(text, word)); text += strlen(word)) {
+        n++;
+    }
+    return n;
+}
+
+/* RCU is hurried from unplug, or a late refusal, until the device is freed */
+static void test_unplug_ends_hurry(VdpaTest *t)
+{
+    g_autofree char *refusal = NULL, *text = NULL;
+
+    refusal = vdpa_try_plug(t, "vhost-vdpa-device-pci",
+                            ",romfile=/nonexistent");
+    g_assert_nonnull(refusal);
+    vdpa_plug(t, "vhost-vdpa-device-pci", "");
+    vdpa_unplug(t);
+    text = vdpa_take_stderr(t);
+    if (!*text) {
+        g_test_skip("QEMU has no trace backend that writes to stderr");
+        return;
+    }
+    g_assert_cmpuint(count(text, "vdpa_dev_leave"), ==, 2);
+    g_assert_cmpuint(count(text, "vdpa_dev_gone"), ==, 2);
+}
+
 static void test_unplug_with_request(VdpaTest *t)
 {
     VdpaBlkReq req;
@@ -1054,6 +1083,9 @@ static const VdpaCase cases[] = {
     /* plugging */
     { "plug/in-and-out-while-running", test_plug_and_unplug,
       VDPA_NEEDS_BLOCK, .plug = true },
+    { "plug/out-hurries-rcu-until-freed", test_unplug_ends_hurry,
+      .sim = "type=block", .plug = true,
+      .args = " -trace vdpa_dev_leave -trace vdpa_dev_gone" },
     { "plug/out-gives-all-back", test_unplug_gives_all_back, .plug = true,
       .data = "" },
     { "plug/out-gives-doorbells-back", test_unplug_gives_all_back,
