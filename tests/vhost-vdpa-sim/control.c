@@ -193,6 +193,7 @@ static const char *cmd_state(SimDev *dev, char **words, GString *out)
     for (i = 0; i < SIM_MAX_SPACES; i++) {
         entries += dev->space[i].vhost->len;
     }
+    sim_doorbell_scan(dev);
     g_string_append_printf(out, "status=0x%x\nowner=%d\nopens=%u\n",
                            dev->status, (int)dev->owner, dev->opens);
     g_string_append_printf(out, "features=0x%" PRIx64

@@ -223,6 +223,10 @@ int sim_dev_set_status(SimDev *dev, uint8_t status)
         !sim_offers(dev->features, VIRTIO_F_ACCESS_PLATFORM)) {
         status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
     }
+    if ((status & ~old) & VIRTIO_CONFIG_S_DRIVER_OK) {
+        /* Kicks from before it are lost. */
+        sim_doorbell_scan(dev);
+    }
     dev->status = status;
     if (dev->conf.parent == SIM_PARENT_VDPA_SIM) {
         dev->running = status & VIRTIO_CONFIG_S_DRIVER_OK;

@@ -193,6 +193,7 @@ static int do_set_status(SimCall *call)
     ret = sim_dev_set_status(call->dev, call->arg.u8);
     if (!ret && call->forced) {
         call->dev->status = call->forced_value;
+        sim_worker_wake(call->dev);
     }
     return ret;
 }

@@ -48,8 +48,8 @@ static uint8_t *at(Rig *rig, uint64_t offset)
 }
 
 /* One ring, running. */
-static void rig_start(Rig *rig, const char *conf, uint64_t features,
-                      uint16_t num)
+static void rig_prepare(Rig *rig, const char *conf, uint64_t features,
+                        uint16_t num)
 {
     guest_init(&rig->guest);
     rig->fd = node_open_owned(conf);
@@ -62,6 +62,12 @@ static void rig_start(Rig *rig, const char *conf, uint64_t features,
     }
     vq_init(&rig->vq, rig->fd, &rig->guest, 0, num, RING0,
             features & F_PACKED);
+}
+
+static void rig_start(Rig *rig, const char *conf, uint64_t features,
+                      uint16_t num)
+{
+    rig_prepare(rig, conf, features, num);
     g_assert_cmpint(set_status(rig->fd, S_OK), ==, 0);
 }
 
@@ -1159,6 +1165,25 @@ static void test_doorbell_period(void)
     kick_doorbell(GENERIC ",doorbells=on,doorbell-period=0", 10);
 }
 
+static void test_doorbell_early(void)
+{
+    volatile uint16_t *bell;
+    Rig rig;
+
+    rig_prepare(&rig, GENERIC ",doorbells=on", F_BASIC, 16);
+    bell = map_doorbell(rig.fd, 0);
+    g_assert_true((void *)bell != MAP_FAILED);
+    add_buffer(&rig, 0, 16);
+    *bell = 0;
+    g_assert_cmpint(set_status(rig.fd, S_OK), ==, 0);
+    g_assert_true(vq_quiet(&rig.vq));
+    g_assert_cmpint(state("doorbell-kicks"), ==, 1);
+    *bell = 0;
+    g_assert_true(vq_wait(&rig.vq));
+    munmap((void *)bell, PAGE);
+    rig_stop(&rig);
+}
+
 static void test_doorbell_keeps_open(void)
 {
     int fd = node_open(GENERIC ",doorbells=on");
@@ -1258,6 +1283,7 @@ void add_ring_tests(void)
     g_test_add_func("/rings/vp_vdpa/late-call", test_vp_vdpa_late_call);
     g_test_add_func("/doorbells/kick", test_doorbell_kick);
     g_test_add_func("/doorbells/period", test_doorbell_period);
+    g_test_add_func("/doorbells/lost-before-driver-ok", test_doorbell_early);
     g_test_add_func("/doorbells/keep-the-node-open",
                     test_doorbell_keeps_open);
     g_test_add_func("/doorbells/errors", test_doorbell_errors);

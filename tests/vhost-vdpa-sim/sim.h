@@ -571,10 +571,7 @@ bool sim_doorbell_any(void);
 void sim_doorbell_unmap(void *addr, size_t len,
                         void (*released)(SimDev *dev));
 
-/*
- * Whether doorbells are looked at.  One that is rung before DRIVER_OK is found
- * after it.
- */
+/* Whether the thread looks at doorbells: they count after DRIVER_OK. */
 bool sim_doorbell_rings(SimDev *dev);
 
 /* Turns what was written to doorbells into kicks. */

@@ -85,7 +85,9 @@ static void *sim_worker(void *opaque)
         for (i = 0; i < n; i++) {
             sim_worker_event(dev, events[i].data.u64);
         }
-        sim_doorbell_scan(dev);
+        if (sim_doorbell_rings(dev)) {
+            sim_doorbell_scan(dev);
+        }
         for (r = 0; r < dev->nrings; r++) {
             more |= sim_ring_run(dev, &dev->rings[r]);
         }
