@@ -167,26 +167,25 @@ class Life:
 class Restarts:
     """The same device in guests that differ in memory, restarted in turn: a machine's
     speed varies more from second to second than these do.  seconds has a list for each
-    size, failure the reason why there are none, or None."""
+    size, failure the reason why it ended early, or None."""
 
     def __init__(self, peer, sizes, rings, node, times):
+        self.rings = rings
         self.seconds = {size: [] for size in sizes}
         self.failure = None
-        try:
-            with contextlib.ExitStack() as stack:
-                devices = {size: self._device(stack, peer, size, rings, node) for size in sizes}
+        devices = {}
+        with contextlib.ExitStack() as stack:
+            try:
+                for size in sizes:
+                    where = stack.enter_context(tempfile.TemporaryDirectory(prefix='bench'))
+                    devices[size] = Device(peer, size, rings, node, where)
+                    stack.callback(devices[size].machine.end)
+                    devices[size].plug()
+                    devices[size].start('DRIVER_OK')
                 for turn in range(times):
                     for size in sizes if turn % 2 else reversed(sizes):
                         devices[size].restart()
                         self.seconds[size].append(devices[size].phases[-1][1])
-        except Failure as failure:
-            self.failure = str(failure)
-
-    @staticmethod
-    def _device(stack, peer, size, rings, node):
-        where = stack.enter_context(tempfile.TemporaryDirectory(prefix='bench'))
-        device = Device(peer, size, rings, node, where)
-        stack.callback(device.machine.end)
-        device.plug()
-        device.start('DRIVER_OK')
-        return device
+            except Failure as failure:
+                said = (device.machine.stderr() for device in devices.values())
+                self.failure = f'restarts in turn: {failure} ({" ".join(said).strip()})'
