@@ -44,14 +44,14 @@ static void sim_vma_clear(gpointer opaque)
 /* start-end perms offset major:minor inode path; not by sscanf(): slow */
 static SimVma sim_vma_parse(char *line)
 {
-    SimVma vma = { .start = strtoull(line, &line, 16) };
+    SimVma vma = { .start = g_ascii_strtoull(line, &line, 16) };
 
-    vma.end = strtoull(line + 1, &line, 16);
+    vma.end = g_ascii_strtoull(line + 1, &line, 16);
     vma.readable = line[1] == 'r';
     vma.writable = line[2] == 'w';
     vma.shared = line[4] == 's';
     line = strchr(strchr(line + 6, ' ') + 1, ' ');
-    vma.file = strtoull(line, &line, 10) != 0;
+    vma.file = g_ascii_strtoull(line, &line, 10) != 0;
     vma.path = g_strstrip(g_strdup(line));
     vma.special = g_str_has_prefix(vma.path, "[vvar") ||
                   g_str_has_prefix(vma.path, "[vsyscall]") ||

@@ -1124,26 +1124,31 @@ static void *map_doorbell(int fd, uint32_t index)
     return mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, index * PAGE);
 }
 
+/* volatile: a page that another thread reads and nothing here does */
+static void kick_by(volatile uint16_t *bell)
+{
+    *bell = 0;
+}
+
 /* Requests, one after the other, each by the doorbell. */
 static void kick_doorbell(const char *conf, int times)
 {
-    /* volatile: a page that another thread reads and nothing here does */
-    volatile uint16_t *bell;
+    void *bell;
     Rig rig;
     int i;
 
     rig_start(&rig, conf, F_BASIC, 16);
     bell = map_doorbell(rig.fd, 0);
-    g_assert_true((void *)bell != MAP_FAILED);
+    g_assert_true(bell != MAP_FAILED);
     g_assert_cmpint(state("doorbells"), ==, 1);
     for (i = 0; i < times; i++) {
         add_buffer(&rig, i, 16);
-        *bell = 0;
+        kick_by(bell);
         g_assert_true(vq_wait(&rig.vq));
         state_wait("doorbell-kicks", i + 1);
     }
     g_assert_cmpint(state("kicks"), ==, 0);
-    munmap((void *)bell, PAGE);
+    munmap(bell, PAGE);
     g_assert_cmpint(state("doorbells"), ==, 0);
     g_assert_true(logged("MMAP index=0 -> 0"));
     g_assert_true(logged("MUNMAP index=0 -> 0"));
@@ -1167,20 +1172,20 @@ static void test_doorbell_period(void)
 
 static void test_doorbell_early(void)
 {
-    volatile uint16_t *bell;
+    void *bell;
     Rig rig;
 
     rig_prepare(&rig, GENERIC ",doorbells=on", F_BASIC, 16);
     bell = map_doorbell(rig.fd, 0);
-    g_assert_true((void *)bell != MAP_FAILED);
+    g_assert_true(bell != MAP_FAILED);
     add_buffer(&rig, 0, 16);
-    *bell = 0;
+    kick_by(bell);
     g_assert_cmpint(set_status(rig.fd, S_OK), ==, 0);
     g_assert_true(vq_quiet(&rig.vq));
     g_assert_cmpint(state("doorbell-kicks"), ==, 1);
-    *bell = 0;
+    kick_by(bell);
     g_assert_true(vq_wait(&rig.vq));
-    munmap((void *)bell, PAGE);
+    munmap(bell, PAGE);
     rig_stop(&rig);
 }
 
