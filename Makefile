@@ -33,8 +33,9 @@ series-check: tree      ## build QEMU at each step of the series
 refresh:          ## carry edits of QEMU's files in build/qemu into patches/ (STEP=NN-name SUBJECT="area: what")
 	@tools/refresh $(if $(STEP),'STEP=$(STEP)') $(if $(SUBJECT),'SUBJECT=$(SUBJECT)')
 
-bench: build      ## what it costs, against what a user would pick instead: table, CSV and plots in build/bench
+bench: tree       ## what it costs, against what a user would pick instead: table, CSV and plots in build/bench
 	@tools/packages bench/packages.list
+	@tools/build qemu-system-x86_64 tests/vhost-vdpa-sim/libvhost-vdpa-sim.so
 	@tools/kernel 6.1
 	@tools/kernel-vdpa 6.1
 	@tools/qemu-later

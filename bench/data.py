@@ -15,7 +15,10 @@ from machine import NODE, TIMEOUT, Failure, simulated, simulator_state
 
 # What QEMU traces when a guest's kick is handled by a function of its own
 TRACE = 'virtio_queue_notify'
-INITRAMFS = 'build/bench/initramfs'
+INITRAMFS = {'block': 'build/bench/initramfs-block', 'net': 'build/bench/initramfs-net'}
+# What a guest of a kind needs beside its bus
+PARTS = {'block': ['module=virtio_blk', 'program=fio'],
+         'net': ['module=virtio_net', 'module=pktgen']}
 
 Sample = collections.namedtuple('Sample', 'cpu kicks doorbells handlers requests')
 Run = collections.namedtuple('Run', 'peer kind depth per_second used')
@@ -23,11 +26,11 @@ Run.__doc__ = """One run: requests a second as the guest counts them, and a Samp
 used from its begin to its end."""
 
 
-def make_guest():
-    """Makes the guest's initramfs."""
-    modules = [f'module={name}' for name in ('virtio_pci', 'virtio_blk', 'virtio_net', 'pktgen')]
-    subprocess.run(['guest/initramfs', '6.1', INITRAMFS, 'guest/bench-init', *modules,
-                    'program=fio'], check=True)
+def make_guests():
+    """Makes the guests' initramfs, one of each kind."""
+    for kind, initramfs in INITRAMFS.items():
+        subprocess.run(['guest/initramfs', '6.1', initramfs, 'guest/bench-init',
+                        'module=virtio_pci', *PARTS[kind]], check=True)
 
 
 def device(peer, node):
@@ -88,7 +91,7 @@ class Guest:
                 '-object', 'memory-backend-memfd,id=ram,size=512M,share=on',
                 '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
                 '-serial', 'stdio', '-kernel', 'build/kernel/6.1/vmlinux',
-                '-initrd', INITRAMFS, '-append',
+                '-initrd', INITRAMFS[self.kind], '-append',
                 'quiet nokaslr mitigations=off no_timer_check tsc=reliable net.ifnames=0'
                 f' console=ttyS0 panic=-1 guest.kind={self.kind}'
                 f' guest.requests={",".join(map(str, self.requests))}',

@@ -40,11 +40,10 @@ def _life(base, number, peer, kind, node, requests):
     """Returns a line of the outer guest's /lives; a peer's QEMU is base or the later one."""
     qemu = [os.path.basename(base)] if peer.command == [base] else \
         ['env', 'LD_LIBRARY_PATH=/later', 'qemu-later', '-L', '/later']
-    words = (f'net.ifnames=0 guest.kind={kind} '
-             f'guest.requests={",".join(map(str, requests))}')
+    words = f'net.ifnames=0 guest.requests={",".join(map(str, requests))}'
     command = [*qemu, '-machine', 'q35,hpet=off', '-device', 'pcie-root-port,id=root-port,chassis=1',
                *device(peer, node)]
-    return f"life {number} '{words}' " + ' '.join(f'"{word}"' for word in command)
+    return f"life {number} {kind} '{words}' " + ' '.join(f'"{word}"' for word in command)
 
 
 class Outer:
@@ -70,7 +69,8 @@ class Outer:
                         *(f'module={name}' for name in modules), 'program=vdpa',
                         f'program={qemu}', *(f'file=/usr/share/{name}:usr/share/{name}'
                                              for name in FIRMWARE), *_later(),
-                        f'file={KERNEL}:vmlinux', f'file={INITRAMFS}:inner',
+                        f'file={KERNEL}:vmlinux', *(f'file={path}:inner-{kind}'
+                                                    for kind, path in INITRAMFS.items()),
                         f'file={OUT}.lives:lives'], check=True)
         with open(f'{OUT}.disk', 'wb') as disk:
             disk.truncate(256 << 20)
