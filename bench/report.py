@@ -197,7 +197,6 @@ class Aims:
         else:
             self.check(what, value >= limit, f'{digits(value)} times (at least {limit:g})')
 
-
     def not_slower(self, what, ours, theirs):
         """Two lists of seconds: ours must not be slower by more than the spread."""
         if not ours or not theirs:
