@@ -83,5 +83,12 @@ vp_vdpa() {
     vdpa dev add name "$1" mgmtdev "pci/$pci"
 }
 
+# hold_kvm: a VM that stays, its APIC off.  KVM patches its code as the last such APIC goes
+# on, a second after that and below running guests; a processor of QEMU 7.2's TCG that
+# translates the code meanwhile may keep the int3 of the patching, and the kernel dies of it.
+hold_kvm() {
+    qemu-system-x86_64 -daemonize -S -accel kvm -m 16M -nodefaults -display none
+}
+
 # stop: the machine is off
 stop() { sync; poweroff -f; sleep 60; }
