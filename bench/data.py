@@ -17,7 +17,7 @@ from machine import NODE, TIMEOUT, Failure, simulated, simulator_state
 TRACE = 'virtio_queue_notify'
 INITRAMFS = {'block': 'build/bench/initramfs-block', 'net': 'build/bench/initramfs-net'}
 # What a guest of a kind needs beside its bus
-PARTS = {'block': ['module=virtio_blk', 'program=fio'],
+NEEDS = {'block': ['module=virtio_blk', 'program=fio'],
          'net': ['module=virtio_net', 'module=pktgen']}
 
 Sample = collections.namedtuple('Sample', 'cpu kicks doorbells handlers requests')
@@ -30,7 +30,7 @@ def make_guests():
     """Makes the guests' initramfs, one of each kind."""
     for kind, initramfs in INITRAMFS.items():
         subprocess.run(['guest/initramfs', '6.1', initramfs, 'guest/bench-init',
-                        'module=virtio_pci', *PARTS[kind]], check=True)
+                        'module=virtio_pci', *NEEDS[kind]], check=True)
 
 
 def device(peer, node):
