@@ -12,7 +12,7 @@
 #include "qemu/osdep.h"
 #include <linux/vhost.h>
 #include <sys/ioctl.h>
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "qapi/error.h"
 #include "trace.h"
 
@@ -56,7 +56,7 @@ bool vdpa_dev_ring_result(VhostVdpaDevice *v, const char *name, unsigned ring,
 bool vdpa_dev_call(VhostVdpaDevice *v, unsigned long request,
                    const char *name, void *arg, Error **errp)
 {
-    int ret = ioctl(v->vdpa.device_fd, request, arg);
+    int ret = ioctl(v->device_fd, request, arg);
 
     return vdpa_dev_call_result(v, name, ret < 0 ? -errno : 0, errp);
 }

@@ -12,7 +12,7 @@
 
 #include "qemu/osdep.h"
 #include <linux/vhost.h>
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"

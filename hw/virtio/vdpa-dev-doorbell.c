@@ -13,7 +13,7 @@
 #include "qemu/osdep.h"
 #include <sys/mman.h>
 #include "hw/boards.h"
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "sysemu/kvm.h"
 #include "trace.h"
 
@@ -48,7 +48,7 @@ static int vdpa_dev_map_doorbell(VhostVdpaDevice *v, uint8_t *host,
 {
     size_t page = qemu_real_host_page_size();
     void *mapped = mmap(host, page, PROT_WRITE, MAP_SHARED | MAP_FIXED,
-                        v->vdpa.device_fd, (off_t)ring * page);
+                        v->device_fd, (off_t)ring * page);
     int ret = mapped == MAP_FAILED ? -errno : 0;
 
     trace_vdpa_dev_map_doorbell(v->name, ring, ret);
@@ -170,7 +170,7 @@ bool vdpa_dev_doorbells_close(VhostVdpaDevice *v)
     if (!v->doorbells) {
         return false;
     }
-    v->doorbells->device_fd = v->vdpa.device_fd;
+    v->doorbells->device_fd = v->device_fd;
     v->doorbells = NULL;
     return true;
 }

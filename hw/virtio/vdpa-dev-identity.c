@@ -12,7 +12,8 @@
 #include "qemu/osdep.h"
 #include <linux/vhost.h>
 #include <sys/resource.h>
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
+#include "hw/virtio/vhost-vdpa.h"
 #include "monitor/monitor.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
@@ -40,18 +41,18 @@ static bool vdpa_dev_open_fd(VhostVdpaDevice *v, Error **errp)
     }
 
     if (v->vhostdev) {
-        v->vdpa.device_fd = qemu_open(v->vhostdev, O_RDWR, errp);
+        v->device_fd = qemu_open(v->vhostdev, O_RDWR, errp);
         v->name = g_strdup(v->vhostdev);
     } else {
-        v->vdpa.device_fd = monitor_fd_param(monitor_cur(), v->vhostfd, errp);
+        v->device_fd = monitor_fd_param(monitor_cur(), v->vhostfd, errp);
         v->name = g_strdup_printf("vhostfd %s", v->vhostfd);
     }
-    if (v->vdpa.device_fd < 0) {
+    if (v->device_fd < 0) {
         error_prepend(errp, "%s: ", v->vhostdev ? "vhostdev" : "vhostfd");
         g_clear_pointer(&v->name, g_free);
         return false;
     }
-    trace_vdpa_dev_open_fd(v->name, v->vdpa.device_fd);
+    trace_vdpa_dev_open_fd(v->name, v->device_fd);
     return true;
 }
 
@@ -84,7 +85,7 @@ static bool vdpa_dev_ask_features(VhostVdpaDevice *v, Error **errp)
 
 static bool vdpa_dev_ask_iova_range(VhostVdpaDevice *v, Error **errp)
 {
-    struct vhost_vdpa_iova_range *range = &v->vdpa.iova_range;
+    struct vhost_vdpa_iova_range *range = &v->iova_range;
 
     if (!vdpa_dev_call(v, VHOST_VDPA_GET_IOVA_RANGE, "GET_IOVA_RANGE", range,
                        errp)) {
@@ -233,7 +234,7 @@ bool vdpa_dev_open(VhostVdpaDevice *v, Error **errp)
     ERRP_GUARD();
     struct vhost_dev *hdev = &v->hdev;
 
-    if (v->vdpa.device_fd >= 0) {
+    if (v->device_fd >= 0) {
         return true;
     }
     if (!vdpa_dev_open_fd(v, errp)) {
@@ -241,10 +242,11 @@ bool vdpa_dev_open(VhostVdpaDevice *v, Error **errp)
     }
 
     hdev->vhost_ops = &vdpa_ops;
-    hdev->opaque = &v->vdpa;
+    v->vdpa = g_new0(struct vhost_vdpa, 1);
+    v->vdpa->device_fd = v->device_fd;
+    v->vdpa->dev = hdev;
+    hdev->opaque = v->vdpa;
     hdev->vdev = VIRTIO_DEVICE(v);
-    v->vdpa.dev = hdev;
-    v->vdpa.msg_type = VHOST_IOTLB_MSG_V2;
 
     if (!vdpa_dev_ask_device_id(v, errp) ||
         !vdpa_dev_set_status(v, 0, errp) ||
@@ -263,14 +265,15 @@ bool vdpa_dev_open(VhostVdpaDevice *v, Error **errp)
 
 void vdpa_dev_close(VhostVdpaDevice *v)
 {
-    if (v->vdpa.device_fd < 0) {
+    if (v->device_fd < 0) {
         return;
     }
     trace_vdpa_dev_close(v->name);
     if (!vdpa_dev_doorbells_close(v)) {
-        qemu_close(v->vdpa.device_fd);
+        qemu_close(v->device_fd);
     }
-    v->vdpa.device_fd = -1;
+    v->device_fd = -1;
+    g_clear_pointer(&v->vdpa, g_free);
     g_clear_pointer(&v->ring_sizes, g_free);
     g_clear_pointer(&v->name, g_free);
 }

@@ -14,7 +14,7 @@
 #include <linux/vhost.h>
 #include <sys/resource.h>
 #include "exec/cpu-common.h"
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/units.h"
@@ -41,7 +41,7 @@ static int vdpa_dev_iotlb_send(VhostVdpaDevice *v, uint8_t type,
         msg.iotlb.uaddr = (uintptr_t)piece->host;
         msg.iotlb.perm = VHOST_ACCESS_RW;
     }
-    len = write(v->vdpa.device_fd, &msg, sizeof(msg));
+    len = write(v->device_fd, &msg, sizeof(msg));
     return len == sizeof(msg) ? 0 : len < 0 ? -errno : -EIO;
 }
 
@@ -78,8 +78,8 @@ static uint64_t vdpa_dev_pinned(void)
 static void vdpa_dev_map_hint(VhostVdpaDevice *v, Error **errp)
 {
     uint64_t pinned = vdpa_dev_pinned();
-    uint64_t missing = vdpa_dev_size(v->memory.wanted) -
-                       vdpa_dev_size(v->memory.mapped);
+    uint64_t missing = vdpa_dev_size(v->memory->wanted) -
+                       vdpa_dev_size(v->memory->mapped);
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
@@ -100,7 +100,7 @@ static void vdpa_dev_map_hint(VhostVdpaDevice *v, Error **errp)
 static bool vdpa_dev_check_range(VhostVdpaDevice *v, const VdpaDevPiece *piece,
                                  Error **errp)
 {
-    const struct vhost_vdpa_iova_range *range = &v->vdpa.iova_range;
+    const struct vhost_vdpa_iova_range *range = &v->iova_range;
 
     if (piece->iova < range->first || piece->last > range->last) {
         error_setg(errp, "%s: guest RAM at [0x%" HWADDR_PRIx ", 0x%"
@@ -132,15 +132,15 @@ static bool vdpa_dev_map_piece(VhostVdpaDevice *v, const VdpaDevPiece *piece,
         return false;
     }
     memory_region_ref(piece->mr);
-    g_array_append_vals(v->memory.mapped, piece, 1);
+    g_array_append_vals(v->memory->mapped, piece, 1);
     return true;
 }
 
-/* @index: of the piece in @v->memory.mapped */
+/* @index: of the piece in @v->memory->mapped */
 static bool vdpa_dev_unmap_piece(VhostVdpaDevice *v, unsigned index,
                                  Error **errp)
 {
-    VdpaDevPiece piece = g_array_index(v->memory.mapped, VdpaDevPiece, index);
+    VdpaDevPiece piece = g_array_index(v->memory->mapped, VdpaDevPiece, index);
 
     trace_vdpa_dev_unmap_piece(v->name, piece.iova, piece.last);
     if (!vdpa_dev_call_result(v, "IOTLB_INVALIDATE",
@@ -149,7 +149,7 @@ static bool vdpa_dev_unmap_piece(VhostVdpaDevice *v, unsigned index,
         return false;
     }
     memory_region_unref(piece.mr);
-    g_array_remove_index_fast(v->memory.mapped, index);
+    g_array_remove_index_fast(v->memory->mapped, index);
     return true;
 }
 
@@ -168,9 +168,9 @@ static bool vdpa_dev_batch_end(VhostVdpaDevice *v, Error **errp)
     if (!(v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH))) {
         return true;
     }
-    v->memory.in_batch = !vdpa_dev_call_result(v, "IOTLB_BATCH_END",
+    v->memory->in_batch = !vdpa_dev_call_result(v, "IOTLB_BATCH_END",
         vdpa_dev_iotlb_send(v, VHOST_IOTLB_BATCH_END, NULL), errp);
-    return !v->memory.in_batch;
+    return !v->memory->in_batch;
 }
 
 static bool vdpa_dev_find_piece(GArray *pieces, const VdpaDevPiece *piece)
@@ -186,10 +186,10 @@ static bool vdpa_dev_find_piece(GArray *pieces, const VdpaDevPiece *piece)
 
 static bool vdpa_dev_unmap_stale(VhostVdpaDevice *v, Error **errp)
 {
-    GArray *mapped = v->memory.mapped;
+    GArray *mapped = v->memory->mapped;
 
     for (unsigned i = mapped->len; i-- > 0; ) {
-        if (!vdpa_dev_find_piece(v->memory.wanted,
+        if (!vdpa_dev_find_piece(v->memory->wanted,
                                  &g_array_index(mapped, VdpaDevPiece, i)) &&
             !vdpa_dev_unmap_piece(v, i, errp)) {
             return false;
@@ -210,14 +210,14 @@ static bool vdpa_dev_check_skipped(VhostVdpaDevice *v,
     VdpaDevPiece page = *piece;
     int ret;
 
-    if (v->memory.maps_private ||
+    if (v->memory->maps_private ||
         qemu_ram_is_shared(piece->mr->ram_block)) {
         return true;
     }
     page.last = page.iova + qemu_real_host_page_size() - 1;
     ret = vdpa_dev_iotlb_send(v, VHOST_IOTLB_UPDATE, &page);
     if (ret == -EFAULT) {
-        v->memory.maps_private = true;
+        v->memory->maps_private = true;
         return true;
     }
     if (!vdpa_dev_call_result(v, "IOTLB_UPDATE", ret, errp)) {
@@ -236,7 +236,7 @@ static bool vdpa_dev_check_skipped(VhostVdpaDevice *v,
 /* When private memory is skipped none of it counts as mapped */
 static bool vdpa_dev_check_private(VhostVdpaDevice *v, Error **errp)
 {
-    GArray *mapped = v->memory.mapped;
+    GArray *mapped = v->memory->mapped;
     bool ok = true;
 
     for (unsigned i = 0; ok && i < mapped->len; i++) {
@@ -277,7 +277,7 @@ static bool vdpa_dev_change_batch(VhostVdpaDevice *v, GArray *missing,
 static bool vdpa_dev_change_map(VhostVdpaDevice *v, GArray *missing,
                                 Error **errp)
 {
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = v->memory;
     unsigned kept = memory->wanted->len - missing->len;
     bool ok = true;
 
@@ -296,7 +296,7 @@ static bool vdpa_dev_change_map(VhostVdpaDevice *v, GArray *missing,
 
 bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp)
 {
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = v->memory;
     g_autoptr(GArray) missing = g_array_new(false, false,
                                             sizeof(VdpaDevPiece));
     bool ok = true;
@@ -326,7 +326,7 @@ bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp)
 
 void vdpa_dev_iotlb_cut(VhostVdpaDevice *v)
 {
-    for (unsigned i = v->memory.mapped->len; i-- > 0; ) {
+    for (unsigned i = v->memory->mapped->len; i-- > 0; ) {
         vdpa_dev_unmap_piece(v, i, NULL);
     }
 }
@@ -334,7 +334,7 @@ void vdpa_dev_iotlb_cut(VhostVdpaDevice *v)
 /* After a reset: a change outside a batch makes the backend take all again */
 static bool vdpa_dev_iotlb_remind(VhostVdpaDevice *v, Error **errp)
 {
-    GArray *mapped = v->memory.mapped;
+    GArray *mapped = v->memory->mapped;
     unsigned smallest = 0;
     VdpaDevPiece piece;
 
@@ -353,7 +353,7 @@ static bool vdpa_dev_iotlb_remind(VhostVdpaDevice *v, Error **errp)
 
 bool vdpa_dev_iotlb_prepare(VhostVdpaDevice *v, Error **errp)
 {
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = v->memory;
 
     if (!vdpa_dev_iotlb_sync(v, errp)) {
         return false;

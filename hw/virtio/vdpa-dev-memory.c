@@ -20,7 +20,7 @@
 #include "exec/cpu-common.h"
 #include "hw/boards.h"
 #include "hw/mem/memory-device.h"
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
@@ -133,22 +133,21 @@ static void vdpa_dev_region(MemoryListener *listener,
 
 static void vdpa_dev_memory_commit(MemoryListener *listener)
 {
-    VhostVdpaDevice *v = container_of(listener, VhostVdpaDevice,
-                                      memory.listener);
+    VhostVdpaDevice *v = container_of(listener, VdpaDevMemory, listener)->v;
     Error *err = NULL;
 
-    if (!v->memory.active) {
+    if (!v->memory->active) {
         return;
     }
     if (vdpa_dev_iotlb_sync(v, &err)) {
-        v->memory.warned = false;
+        v->memory->warned = false;
     } else if (v->started) {
-        v->memory.warned = true;
+        v->memory->warned = true;
         /* Not with a hole: the rest is stopped when the driver resets */
         vdpa_dev_reset_backend(v, NULL);
         vdpa_dev_fail(v, err);
-    } else if (!v->memory.warned) {
-        v->memory.warned = true;
+    } else if (!v->memory->warned) {
+        v->memory->warned = true;
         warn_report_err(err);
     } else {
         /* The next start tries again, and says why it cannot */
@@ -160,7 +159,7 @@ static void vdpa_dev_memory_commit(MemoryListener *listener)
 static void vdpa_dev_memory_withdraw(void *opaque)
 {
     VhostVdpaDevice *v = opaque;
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = v->memory;
     Error *err = NULL;
 
     if (memory->offered) {
@@ -174,9 +173,9 @@ static void vdpa_dev_memory_withdraw(void *opaque)
 
 static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data)
 {
-    VhostVdpaDevice *v = container_of(notifier, VhostVdpaDevice,
-                                      memory.plug_notifier);
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = container_of(notifier, VdpaDevMemory,
+                                         plug_notifier);
+    VhostVdpaDevice *v = memory->v;
     MemoryDevicePlug *plug = data;
     MemoryRegionSection section = {
         .mr = plug->mr,
@@ -206,19 +205,22 @@ static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data)
 
 static void vdpa_dev_memory_free(VhostVdpaDevice *v)
 {
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = v->memory;
 
     for (unsigned i = 0; i < memory->mapped->len; i++) {
         memory_region_unref(g_array_index(memory->mapped, VdpaDevPiece, i).mr);
     }
-    g_clear_pointer(&memory->mapped, g_array_unref);
-    g_clear_pointer(&memory->wanted, g_array_unref);
+    g_array_unref(memory->mapped);
+    g_array_unref(memory->wanted);
+    g_clear_pointer(&v->memory, g_free);
 }
 
 bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp)
 {
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = g_new0(VdpaDevMemory, 1);
 
+    v->memory = memory;
+    memory->v = v;
     memory->wanted = g_array_new(false, false, sizeof(VdpaDevPiece));
     memory->mapped = g_array_new(false, false, sizeof(VdpaDevPiece));
     memory->listener = (MemoryListener) {
@@ -242,7 +244,7 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp)
 
 void vdpa_dev_memory_unmap(VhostVdpaDevice *v)
 {
-    VdpaDevMemory *memory = &v->memory;
+    VdpaDevMemory *memory = v->memory;
     Error *err = NULL;
 
     if (memory->active) {
@@ -260,7 +262,7 @@ void vdpa_dev_memory_unmap(VhostVdpaDevice *v)
 
 bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size)
 {
-    GArray *pieces = v->memory.wanted;
+    GArray *pieces = v->memory->wanted;
     hwaddr last = iova + (size - 1);
 
     for (unsigned i = 0; i < pieces->len && last >= iova; i++) {

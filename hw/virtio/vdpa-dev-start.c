@@ -13,7 +13,7 @@
 #include "qemu/osdep.h"
 #include <linux/vhost.h>
 #include <sys/ioctl.h>
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "hw/virtio/virtio-access.h"
 #include "hw/virtio/virtio-bus.h"
 #include "qapi/error.h"
@@ -24,7 +24,7 @@ bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
 {
     v->needs_backend_reset = !vdpa_dev_set_status(v, 0, errp);
     v->suspended = false;
-    v->memory.forgotten |= !(v->hdev.backend_cap &
+    v->memory->forgotten |= !(v->hdev.backend_cap &
                              BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST));
     /* When it cannot be bound again the next start tries, and says so */
     v->config_call = false;
@@ -213,7 +213,7 @@ static bool vdpa_dev_enable_ring(VhostVdpaDevice *v, unsigned ring,
                                  Error **errp)
 {
     struct vhost_vring_state state = { .index = ring, .num = 1 };
-    int ret = ioctl(v->vdpa.device_fd, VHOST_VDPA_SET_VRING_ENABLE, &state);
+    int ret = ioctl(v->device_fd, VHOST_VDPA_SET_VRING_ENABLE, &state);
 
     return vdpa_dev_ring_result(v, "SET_VRING_ENABLE", ring,
                                 ret < 0 ? -errno : 0, errp);

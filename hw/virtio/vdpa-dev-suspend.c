@@ -13,7 +13,7 @@
 #include "qemu/osdep.h"
 #include <linux/vhost.h>
 #include "exec/address-spaces.h"
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "qapi/error.h"
 #include "qemu/timer.h"
 #include "standard-headers/linux/virtio_config.h"

@@ -13,7 +13,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/qdev-properties.h"
-#include "hw/virtio/vdpa-dev.h"
+#include "hw/virtio/vdpa-dev-internal.h"
 #include "hw/virtio/virtio-bus.h"
 #include "migration/blocker.h"
 #include "qapi/error.h"
@@ -446,7 +446,7 @@ static void vdpa_dev_instance_init(Object *obj)
 {
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(obj);
 
-    v->vdpa.device_fd = -1;
+    v->device_fd = -1;
     v->config_window = VDPA_DEV_SMALLEST_CONFIG_WINDOW;
     /* The common property's default; here it means: as the backend has it */
     virtio_add_feature(&VIRTIO_DEVICE(v)->host_features, VIRTIO_F_RING_PACKED);

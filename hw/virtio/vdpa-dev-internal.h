@@ -1,0 +1,415 @@
+/*
+ * vhost-vdpa-device: what its own source files share
+ *
+ * In the order of the floors, from the ground up: a file calls what is above
+ * its own section here, and nothing below.
+ *
+ * Copyright (c) 2026 vdpa-dev developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_VIRTIO_VDPA_DEV_INTERNAL_H
+#define HW_VIRTIO_VDPA_DEV_INTERNAL_H
+
+#include "exec/memory.h"
+#include "hw/virtio/vdpa-dev.h"
+#include "qemu/notify.h"
+
+/* In linux/vhost_types.h since Linux 6.3 */
+#ifndef VHOST_BACKEND_F_RESUME
+#define VHOST_BACKEND_F_RESUME 0x5
+#endif
+
+/* In linux/vhost_types.h since Linux 6.7 */
+#ifndef VHOST_BACKEND_F_IOTLB_PERSIST
+#define VHOST_BACKEND_F_IOTLB_PERSIST 0x8
+#endif
+
+/**
+ * VdpaDevRing - what this device keeps of each ring
+ * @used: the driver has set the ring up; decided when the device starts
+ * @call: the backend may hold a call eventfd for it
+ */
+typedef struct VdpaDevRing {
+    bool used;
+    bool call;
+} VdpaDevRing;
+
+/**
+ * VdpaDevPiece - guest RAM that is mapped as one
+ * @iova: guest physical address of its first byte
+ * @last: guest physical address of its last byte
+ * @host: where its first byte is in QEMU
+ * @mr: what it is part of
+ */
+typedef struct VdpaDevPiece {
+    hwaddr iova;
+    hwaddr last;
+    uint8_t *host;
+    MemoryRegion *mr;
+} VdpaDevPiece;
+
+/**
+ * VdpaDevMemory - guest RAM as the backend has it mapped
+ * @v: the device
+ * @listener: follows the guest's physical address space
+ * @wanted: pieces of guest RAM as of the last commit, in ascending order
+ * @mapped: pieces that are mapped, in no order
+ * @plug_notifier: hears of memory that is about to be plugged
+ * @withdraw_bh: unmaps such memory when it was not plugged
+ * @offered: the end of @wanted is such memory
+ * @without_offer: pieces in @wanted before it
+ * @active: changes are followed
+ * @in_batch: a batch could not be ended
+ * @warned: it was said that there is a hole
+ * @forgotten: the backend was reset and may have lost the table
+ * @maps_private: the backend is known to map memory that is not shared
+ */
+typedef struct VdpaDevMemory {
+    VhostVdpaDevice *v;
+    MemoryListener listener;
+    GArray *wanted;
+    GArray *mapped;
+    NotifierWithReturn plug_notifier;
+    QEMUBH *withdraw_bh;
+    bool offered;
+    unsigned without_offer;
+    bool active;
+    bool in_batch;
+    bool warned;
+    bool forgotten;
+    bool maps_private;
+} VdpaDevMemory;
+
+/* vdpa-dev-call.c */
+
+/**
+ * vdpa_dev_call() - make one ioctl of the vhost-vdpa uAPI
+ * @v: the device, open
+ * @request: the ioctl's number
+ * @name: its name in linux/vhost.h without the prefix
+ * @arg: its argument
+ * @errp: filled with device, call and errno
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_call(VhostVdpaDevice *v, unsigned long request,
+                   const char *name, void *arg, Error **errp);
+
+/**
+ * vdpa_dev_call_result() - judge a call that a backend operation has made
+ * @v: the device
+ * @name: the call's name in linux/vhost.h without the prefix
+ * @ret: what the operation returned: 0 or a negative errno
+ * @errp: filled with device, call and errno when @ret is negative
+ *
+ * Returns: true when @ret is not negative.
+ */
+bool vdpa_dev_call_result(VhostVdpaDevice *v, const char *name, int ret,
+                          Error **errp);
+
+/**
+ * vdpa_dev_ring_result() - vdpa_dev_call_result() for a call on one ring
+ * @v: the device
+ * @name: the call's name
+ * @ring: the ring's index
+ * @ret: 0 or a negative errno
+ * @errp: filled with device, call, ring and errno when @ret is negative
+ *
+ * Returns: true when @ret is not negative.
+ */
+bool vdpa_dev_ring_result(VhostVdpaDevice *v, const char *name, unsigned ring,
+                          int ret, Error **errp);
+
+/**
+ * vdpa_dev_get_status() - read the backend's device status
+ * @v: the device, open
+ * @status: filled with the status (virtio specification, section 2.1)
+ * @errp: filled with device, call and errno
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_get_status(VhostVdpaDevice *v, uint8_t *status, Error **errp);
+
+/**
+ * vdpa_dev_check_running() - find out whether a started backend still runs
+ * @v: the device
+ * @errp: filled with what is wrong: DEVICE_NEEDS_RESET, FAILED as some parents
+ *        have it, or no DRIVER_OK any more
+ *
+ * Returns: true if it does.
+ */
+bool vdpa_dev_check_running(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_set_status() - write the backend's device status
+ * @v: the device, open
+ * @status: the whole status; 0 resets the backend
+ * @errp: filled with device, call and errno
+ *
+ * The kernel does not say whether the backend took a status other than 0:
+ * read it back where that matters.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_set_status(VhostVdpaDevice *v, uint8_t status, Error **errp);
+
+/* vdpa-dev-failure.c */
+
+/**
+ * vdpa_dev_has_legacy_driver() - whether @features are those of a legacy driver
+ * @v: the device, realized
+ * @features: what the driver has acknowledged
+ *
+ * A driver that has not acknowledged VIRTIO_F_VERSION_1 is one only where the
+ * device has a legacy interface (virtio specification, section 7.4).
+ *
+ * Returns: true when it is.
+ */
+bool vdpa_dev_has_legacy_driver(VhostVdpaDevice *v, uint64_t features);
+
+/**
+ * vdpa_dev_fail() - say that the device does not work until the driver resets
+ * @v: the device
+ * @err: why; taken
+ *
+ * One line in the log, and DEVICE_NEEDS_RESET with a config interrupt as soon
+ * as the driver can see it.  Later failures of a failed device are not logged.
+ */
+void vdpa_dev_fail(VhostVdpaDevice *v, Error *err);
+
+/* vdpa-dev-iotlb.c */
+
+/**
+ * vdpa_dev_iotlb_sync() - make what is mapped equal to what is wanted
+ * @v: the device, open
+ * @errp: filled with the piece that cannot be mapped or unmapped and why
+ *
+ * Pieces that are in both lists are left alone.  Nothing is mapped for a backend
+ * that could not be reset, until it can.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_iotlb_cut() - take all memory from a backend that is not to be had
+ * @v: the device, whose backend could not be reset and may still run
+ *
+ * What cannot be unmapped stays mapped.
+ */
+void vdpa_dev_iotlb_cut(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_iotlb_prepare() - make sure that the backend can reach all of it
+ * @v: the device, about to start
+ * @errp: filled with the piece that cannot be mapped and why
+ *
+ * Maps what could not be mapped when it came, and reminds a backend of its
+ * table that may have lost it at a reset.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_iotlb_prepare(VhostVdpaDevice *v, Error **errp);
+
+/* vdpa-dev-config.c */
+
+/**
+ * vdpa_dev_config_init() - set up config space and its interrupt
+ * @v: the device, open and virtio_init()ed
+ * @errp: filled on failure
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_config_init(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_config_cleanup() - undo vdpa_dev_config_init()
+ * @v: the device, open
+ */
+void vdpa_dev_config_cleanup(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_config_bind() - have the backend raise the config interrupt
+ * @v: the device, open
+ * @errp: filled with device, call and errno
+ *
+ * A backend may forget it with each reset.  Does nothing when the interrupt
+ * was bound since then.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_config_bind(VhostVdpaDevice *v, Error **errp);
+
+/* VirtioDeviceClass::config_read */
+void vdpa_dev_config_read(VirtIODevice *vdev, uint32_t offset, uint32_t size);
+/* VirtioDeviceClass::config_write */
+void vdpa_dev_config_write(VirtIODevice *vdev, uint32_t offset, uint32_t size);
+/* VirtioDeviceClass::config_poll */
+void vdpa_dev_config_poll(VirtIODevice *vdev);
+
+/* vdpa-dev-doorbell.c */
+
+/**
+ * vdpa_dev_doorbells_map() - map the backend's doorbells into QEMU
+ * @v: the device, open; its proxy has set wants_doorbells
+ *
+ * Rings whose doorbell cannot be mapped have none; that is no error.
+ */
+void vdpa_dev_doorbells_map(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_doorbells_show() - let the guest kick the hardware itself
+ * @v: the device, about to start
+ *
+ * As far as the accelerator has memory slots left.
+ */
+void vdpa_dev_doorbells_show(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_doorbells_hide() - take the doorbells out of the guest
+ * @v: the device
+ */
+void vdpa_dev_doorbells_hide(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_doorbells_close() - give the doorbells up, and the backend with them
+ * @v: the device, its doorbells hidden
+ *
+ * An RCU reader may still use them.  They are unmapped, and the backend is
+ * closed, when the last one has gone.
+ *
+ * Returns: false when there are none, and the backend is the caller's to close.
+ */
+bool vdpa_dev_doorbells_close(VhostVdpaDevice *v);
+
+/* vdpa-dev-reset.c */
+
+/**
+ * vdpa_dev_reset_backend() - write status 0
+ * @v: the device, open
+ * @errp: filled with device, call and errno
+ *
+ * After a failure the next start tries again first.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp);
+
+/* vdpa-dev-memory.c */
+
+/**
+ * vdpa_dev_memory_map() - map all guest RAM and keep it mapped
+ * @v: the device, open
+ * @errp: filled with the piece that cannot be mapped and why
+ *
+ * A change of the memory map that cannot be followed while the device runs
+ * ends in vdpa_dev_fail().
+ *
+ * Returns: true on success; on failure nothing is mapped.
+ */
+bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_memory_unmap() - unmap all that vdpa_dev_memory_map() has mapped
+ * @v: the device, open and stopped
+ */
+void vdpa_dev_memory_unmap(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_memory_covers() - whether a range is mapped without a hole
+ * @v: the device
+ * @iova: the first byte
+ * @size: bytes, more than 0
+ *
+ * Returns: true when each byte is mapped.
+ */
+bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size);
+
+/* vdpa-dev-ring.c */
+
+/**
+ * vdpa_dev_kick_rings() - kick each ring that is used
+ * @v: the device, started
+ */
+void vdpa_dev_kick_rings(VhostVdpaDevice *v);
+
+/* vdpa-dev-suspend.c */
+
+/**
+ * vdpa_dev_suspend() - have the backend fetch no more descriptors
+ * @v: the device, started; its backend has VHOST_BACKEND_F_SUSPEND
+ * @errp: filled with device, call and errno
+ *
+ * Does nothing when @v is suspended.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_suspend(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_resume() - go on where vdpa_dev_suspend() has stopped
+ * @v: the device, suspended; its backend has VHOST_BACKEND_F_RESUME
+ * @errp: filled with device, call and errno
+ *
+ * Returns: true on success; on failure it stays suspended.
+ */
+bool vdpa_dev_resume(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_save_rings() - suspend the backend and take over where its rings are
+ * @v: the device, started; its backend has VHOST_BACKEND_F_SUSPEND
+ * @errp: filled with device, call and errno
+ *
+ * Waits at most a second for the requests in flight.  Those that are left are
+ * done again by the next start when they are known to be the last that were
+ * made available: with VIRTIO_F_IN_ORDER, or when a split ring shows that it
+ * is used in order.  Else @v->rings_lost is set, and the next start fails.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp);
+
+/* vdpa-dev-start.c */
+
+/**
+ * vdpa_dev_start() - bring the backend to DRIVER_OK
+ * @v: the device, realized and stopped
+ * @status: the status that the driver writes
+ * @errp: filled with the step that failed and why
+ *
+ * The order of calls is that of virtio specification section 3.1.1 with what
+ * the kernel's parents need: each ring's call eventfd before DRIVER_OK, a kick
+ * for each ring after it.
+ *
+ * Returns: true on success; on failure all that was taken is given back and
+ * the backend is reset.
+ */
+bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp);
+
+/**
+ * vdpa_dev_stop() - stop the backend and reset it
+ * @v: the device, started
+ * @keep: the rings go on later: take their indices over
+ * @errp: filled with the first call that failed
+ *
+ * Gives back all that vdpa_dev_start() took, whatever fails.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp);
+
+/**
+ * vdpa_dev_pause() - suspend the backend; it is stopped when that fails
+ * @v: the device, started
+ * @errp: filled with device, call and errno
+ *
+ * vdpa_dev_resume() continues.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_pause(VhostVdpaDevice *v, Error **errp);
+
+
+#endif
