@@ -179,6 +179,18 @@ bool vdpa_dev_has_legacy_driver(VhostVdpaDevice *v, uint64_t features);
  */
 void vdpa_dev_fail(VhostVdpaDevice *v, Error *err);
 
+/**
+ * vdpa_dev_show_failure() - let the driver see that the device has failed
+ * @v: the device
+ * @features: what the driver has acknowledged
+ * @status: the status as the driver has it, or is about to
+ *
+ * Does nothing when the device has not failed, and while it does not show what
+ * kind of driver there is.
+ */
+void vdpa_dev_show_failure(VhostVdpaDevice *v, uint64_t features,
+                           uint8_t status);
+
 /* vdpa-dev-iotlb.c */
 
 /**
