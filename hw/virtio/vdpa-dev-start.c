@@ -20,21 +20,6 @@
 #include "standard-headers/linux/virtio_config.h"
 #include "trace.h"
 
-bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
-{
-    v->needs_backend_reset = !vdpa_dev_set_status(v, 0, errp);
-    v->suspended = false;
-    v->memory->forgotten |= !(v->hdev.backend_cap &
-                             BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST));
-    /* When it cannot be bound again the next start tries, and says so */
-    v->config_call = false;
-    vdpa_dev_config_bind(v, NULL);
-    if (v->needs_backend_reset) {
-        vdpa_dev_iotlb_cut(v);
-    }
-    return !v->needs_backend_reset;
-}
-
 /* Write @status and read back that all of its bits were taken */
 static bool vdpa_dev_advance(VhostVdpaDevice *v, uint8_t status, Error **errp)
 {
