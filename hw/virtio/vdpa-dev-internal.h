@@ -339,6 +339,38 @@ void vdpa_dev_memory_unmap(VhostVdpaDevice *v);
  */
 bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size);
 
+/* vdpa-dev-notifier.c */
+
+/**
+ * vdpa_dev_take_host_notifiers() - have kicks go to eventfds
+ * @v: the device, which knows the rings that are used
+ * @errp: filled with what failed and the errno
+ *
+ * Returns: true on success; on failure nothing is taken.
+ */
+bool vdpa_dev_take_host_notifiers(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_drop_host_notifiers() - undo vdpa_dev_take_host_notifiers()
+ * @v: the device
+ */
+void vdpa_dev_drop_host_notifiers(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_take_guest_notifiers() - have eventfds raise interrupts
+ * @v: the device, which knows the rings that are used
+ * @errp: filled with the errno
+ *
+ * Returns: true on success; on failure nothing is taken.
+ */
+bool vdpa_dev_take_guest_notifiers(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_drop_guest_notifiers() - undo vdpa_dev_take_guest_notifiers()
+ * @v: the device
+ */
+void vdpa_dev_drop_guest_notifiers(VhostVdpaDevice *v);
+
 /* vdpa-dev-ring.c */
 
 /**

@@ -226,82 +226,6 @@ void vdpa_dev_kick_rings(VhostVdpaDevice *v)
     }
 }
 
-/*
- * Give back the host notifiers of the used rings below @end.  The eventfds
- * are closed when the transaction that takes them out of the memory map is
- * over.
- */
-static void vdpa_dev_drop_host_notifiers(VhostVdpaDevice *v, unsigned end)
-{
-    VirtioBusState *bus = VIRTIO_BUS(qdev_get_parent_bus(DEVICE(v)));
-
-    memory_region_transaction_begin();
-    for (unsigned i = 0; i < end; i++) {
-        if (v->rings[i].used) {
-            virtio_bus_set_host_notifier(bus, i, false);
-        }
-    }
-    memory_region_transaction_commit();
-    for (unsigned i = 0; i < end; i++) {
-        if (v->rings[i].used) {
-            VirtQueue *vq = virtio_get_queue(VIRTIO_DEVICE(v), i);
-
-            /* Or a kick that is left starts the device while it is stopped */
-            event_notifier_test_and_clear(virtio_queue_get_host_notifier(vq));
-            virtio_bus_cleanup_host_notifier(bus, i);
-        }
-    }
-    virtio_device_release_ioeventfd(VIRTIO_DEVICE(v));
-}
-
-/* All in one transaction: each of them alone costs a walk over all others */
-static bool vdpa_dev_take_host_notifiers(VhostVdpaDevice *v, Error **errp)
-{
-    VirtioBusState *bus = VIRTIO_BUS(qdev_get_parent_bus(DEVICE(v)));
-    int ret = virtio_device_grab_ioeventfd(VIRTIO_DEVICE(v));
-    unsigned i;
-
-    if (!vdpa_dev_call_result(v, "ioeventfd of the transport", ret, errp)) {
-        return false;
-    }
-    memory_region_transaction_begin();
-    for (i = 0; i < v->num_rings && ret >= 0; i++) {
-        if (v->rings[i].used) {
-            ret = virtio_bus_set_host_notifier(bus, i, true);
-        }
-    }
-    memory_region_transaction_commit();
-    if (ret < 0) {
-        vdpa_dev_ring_result(v, "kick eventfd", i - 1, ret, errp);
-        vdpa_dev_drop_host_notifiers(v, i - 1);
-        return false;
-    }
-    return true;
-}
-
-static void vdpa_dev_drop_guest_notifiers(VhostVdpaDevice *v)
-{
-    BusState *bus = qdev_get_parent_bus(DEVICE(v));
-    VirtioBusClass *k = VIRTIO_BUS_GET_CLASS(bus);
-
-    if (v->guest_notifiers) {
-        k->set_guest_notifiers(bus->parent, v->guest_notifiers, false);
-    }
-}
-
-static bool vdpa_dev_take_guest_notifiers(VhostVdpaDevice *v, Error **errp)
-{
-    BusState *bus = qdev_get_parent_bus(DEVICE(v));
-    VirtioBusClass *k = VIRTIO_BUS_GET_CLASS(bus);
-    int ret = 0;
-
-    if (v->guest_notifiers) {
-        ret = k->set_guest_notifiers(bus->parent, v->guest_notifiers, true);
-    }
-    return vdpa_dev_call_result(v, "guest notifiers of the transport", ret,
-                                errp);
-}
-
 static bool vdpa_dev_check_driver(VhostVdpaDevice *v, uint8_t status,
                                   Error **errp)
 {
@@ -389,7 +313,7 @@ reset:
     vdpa_dev_reset_backend(v, NULL);
     vdpa_dev_drop_guest_notifiers(v);
 drop_host_notifiers:
-    vdpa_dev_drop_host_notifiers(v, v->num_rings);
+    vdpa_dev_drop_host_notifiers(v);
 hide_doorbells:
     vdpa_dev_doorbells_hide(v);
     return false;
@@ -402,7 +326,7 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
     vdpa_dev_set_started(v, false);
     ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);
     vdpa_dev_drop_guest_notifiers(v);
-    vdpa_dev_drop_host_notifiers(v, v->num_rings);
+    vdpa_dev_drop_host_notifiers(v);
     /* Last, or the accelerator is given the eventfds behind them for a moment */
     vdpa_dev_doorbells_hide(v);
     return ok;
