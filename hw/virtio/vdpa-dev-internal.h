@@ -374,6 +374,23 @@ void vdpa_dev_drop_guest_notifiers(VhostVdpaDevice *v);
 /* vdpa-dev-ring.c */
 
 /**
+ * vdpa_dev_find_used_rings() - find out which rings the driver has set up
+ * @v: the device, about to start
+ */
+void vdpa_dev_find_used_rings(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_set_up_rings() - hand the rings that are used over to the backend
+ * @v: the device, its notifiers taken, its backend at FEATURES_OK
+ * @errp: filled with the ring, and what is wrong with it or the call and errno
+ *
+ * Each is checked, set up and enabled.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_set_up_rings(VhostVdpaDevice *v, Error **errp);
+
+/**
  * vdpa_dev_kick_rings() - kick each ring that is used
  * @v: the device, started
  */
