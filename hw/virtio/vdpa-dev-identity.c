@@ -13,7 +13,6 @@
 #include <linux/vhost.h>
 #include <sys/resource.h>
 #include "hw/virtio/vdpa-dev-internal.h"
-#include "hw/virtio/vhost-vdpa.h"
 #include "monitor/monitor.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
@@ -241,12 +240,7 @@ bool vdpa_dev_open(VhostVdpaDevice *v, Error **errp)
         return false;
     }
 
-    hdev->vhost_ops = &vdpa_ops;
-    v->vdpa = g_new0(struct vhost_vdpa, 1);
-    v->vdpa->device_fd = v->device_fd;
-    v->vdpa->dev = hdev;
-    hdev->opaque = v->vdpa;
-    hdev->vdev = VIRTIO_DEVICE(v);
+    vdpa_dev_ops_attach(v);
 
     if (!vdpa_dev_ask_device_id(v, errp) ||
         !vdpa_dev_set_status(v, 0, errp) ||
@@ -273,7 +267,7 @@ void vdpa_dev_close(VhostVdpaDevice *v)
         qemu_close(v->device_fd);
     }
     v->device_fd = -1;
-    g_clear_pointer(&v->vdpa, g_free);
+    vdpa_dev_ops_detach(v);
     g_clear_pointer(&v->ring_sizes, g_free);
     g_clear_pointer(&v->name, g_free);
 }

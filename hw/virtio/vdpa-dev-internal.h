@@ -82,6 +82,54 @@ typedef struct VdpaDevMemory {
     bool maps_private;
 } VdpaDevMemory;
 
+/* vdpa-dev-ops.c */
+
+/**
+ * vdpa_dev_ops_attach() - connect @v->hdev to the operations
+ * @v: the device; its descriptor is open
+ */
+void vdpa_dev_ops_attach(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_ops_detach() - undo vdpa_dev_ops_attach()
+ * @v: the device
+ */
+void vdpa_dev_ops_detach(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_ops_add_rings() - make room for what the operations know of rings
+ * @v: the device, open
+ */
+void vdpa_dev_ops_add_rings(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_ops_delete_rings() - undo vdpa_dev_ops_add_rings()
+ * @v: the device
+ */
+void vdpa_dev_ops_delete_rings(VhostVdpaDevice *v);
+
+/**
+ * vdpa_dev_ops_note_ring() - keep where the backend has a ring
+ * @v: the device
+ * @ring: the ring's index
+ * @addr: what SET_VRING_ADDR was told
+ * @kick: what SET_VRING_KICK was told
+ * @call: what SET_VRING_CALL was told, -1 for none
+ *
+ * The driver may write other addresses later.  It is also what
+ * x-query-virtio-vhost-queue-status shows.
+ */
+void vdpa_dev_ops_note_ring(VhostVdpaDevice *v, unsigned ring,
+                            const struct vhost_vring_addr *addr,
+                            int kick, int call);
+
+/**
+ * vdpa_dev_ops_forget_ring() - the backend does not have the ring
+ * @v: the device
+ * @ring: the ring's index
+ */
+void vdpa_dev_ops_forget_ring(VhostVdpaDevice *v, unsigned ring);
+
 /* vdpa-dev-call.c */
 
 /**

@@ -78,28 +78,6 @@ static int vdpa_dev_call_fd(VhostVdpaDevice *v, unsigned ring)
     return event_notifier_get_wfd(virtio_queue_get_guest_notifier(vq));
 }
 
-/* Also for x-query-virtio-vhost-queue-status */
-static void vdpa_dev_note_ring(VhostVdpaDevice *v, unsigned ring,
-                               const struct vhost_vring_addr *addr,
-                               int kick, int call)
-{
-    VirtIODevice *vdev = VIRTIO_DEVICE(v);
-    struct vhost_virtqueue *vq = &v->hdev.vqs[ring];
-
-    *vq = (struct vhost_virtqueue) {
-        .kick = kick,
-        .call = call,
-        .num = virtio_queue_get_num(vdev, ring),
-        .desc_phys = addr->desc_user_addr,
-        .desc_size = virtio_queue_get_desc_size(vdev, ring),
-        .avail_phys = addr->avail_user_addr,
-        .avail_size = virtio_queue_get_avail_size(vdev, ring),
-        .used_phys = addr->used_user_addr,
-        .used_size = virtio_queue_get_used_size(vdev, ring),
-        .dev = &v->hdev,
-    };
-}
-
 static bool vdpa_dev_set_up_ring(VhostVdpaDevice *v, unsigned ring,
                                  Error **errp)
 {
@@ -146,7 +124,7 @@ static bool vdpa_dev_set_up_ring(VhostVdpaDevice *v, unsigned ring,
         return false;
     }
     v->rings[ring].call = call.fd >= 0;
-    vdpa_dev_note_ring(v, ring, &addr, kick.fd, call.fd);
+    vdpa_dev_ops_note_ring(v, ring, &addr, kick.fd, call.fd);
     return true;
 }
 
@@ -187,7 +165,7 @@ void vdpa_dev_find_used_rings(VhostVdpaDevice *v)
     v->guest_notifiers = 0;
     for (unsigned i = 0; i < v->num_rings; i++) {
         v->rings[i].used = virtio_queue_enabled(VIRTIO_DEVICE(v), i);
-        v->hdev.vqs[i] = (struct vhost_virtqueue) { .kick = -1, .call = -1 };
+        vdpa_dev_ops_forget_ring(v, i);
         if (v->rings[i].used) {
             v->guest_notifiers = i + 1;
         }

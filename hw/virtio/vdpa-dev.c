@@ -295,9 +295,7 @@ static void vdpa_dev_unblock_migration(VhostVdpaDevice *v)
 static void vdpa_dev_add_rings(VhostVdpaDevice *v)
 {
     v->rings = g_new0(VdpaDevRing, v->num_rings);
-    v->hdev.vqs = g_new0(struct vhost_virtqueue, v->num_rings);
-    v->hdev.nvqs = v->num_rings;
-    v->hdev.vq_index_end = v->num_rings;
+    vdpa_dev_ops_add_rings(v);
     for (unsigned i = 0; i < v->num_rings; i++) {
         virtio_add_queue(VIRTIO_DEVICE(v), v->ring_sizes[i],
                          vdpa_dev_handle_output);
@@ -309,7 +307,7 @@ static void vdpa_dev_delete_rings(VhostVdpaDevice *v)
     for (unsigned i = 0; i < v->num_rings; i++) {
         virtio_del_queue(VIRTIO_DEVICE(v), i);
     }
-    g_clear_pointer(&v->hdev.vqs, g_free);
+    vdpa_dev_ops_delete_rings(v);
     g_clear_pointer(&v->rings, g_free);
     vdpa_dev_forget_rings(v);
 }

@@ -47,7 +47,7 @@ struct VhostVdpaDevice {
     /* The open backend, or -1 */
     int device_fd;
     struct vhost_dev hdev;
-    struct vhost_vdpa *vdpa;
+    struct VdpaDevOps *ops;
     struct vhost_vdpa_iova_range iova_range;
 
     uint16_t *ring_sizes;
