@@ -357,6 +357,31 @@ bool vdpa_dev_doorbells_close(VhostVdpaDevice *v);
  */
 bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp);
 
+/* vdpa-dev-negotiate.c */
+
+/**
+ * vdpa_dev_advance() - write the backend's status, and see that it was taken
+ * @v: the device, open
+ * @status: the whole status, not 0
+ * @errp: filled with device, call and errno, or what the status is instead
+ *
+ * Returns: true if the backend has all of @status, and nothing else.
+ */
+bool vdpa_dev_advance(VhostVdpaDevice *v, uint8_t status, Error **errp);
+
+/**
+ * vdpa_dev_negotiate() - bring the backend to FEATURES_OK
+ * @v: the device, not started
+ * @errp: filled with device, call and errno, or what was refused
+ *
+ * With the features that the driver has acknowledged.  A backend that was
+ * brought there before is reset first.
+ *
+ * Returns: true on success; on failure the backend is somewhere on the way, for
+ * the caller to reset.
+ */
+bool vdpa_dev_negotiate(VhostVdpaDevice *v, Error **errp);
+
 /* vdpa-dev-memory.c */
 
 /**

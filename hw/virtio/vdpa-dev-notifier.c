@@ -48,10 +48,22 @@ void vdpa_dev_drop_host_notifiers(VhostVdpaDevice *v)
     vdpa_dev_drop_host_notifiers_below(v, v->num_rings);
 }
 
+static int vdpa_dev_take_host_notifier(VhostVdpaDevice *v, unsigned ring)
+{
+    VirtioBusState *bus = VIRTIO_BUS(qdev_get_parent_bus(DEVICE(v)));
+    VirtQueue *vq = virtio_get_queue(VIRTIO_DEVICE(v), ring);
+    int ret = virtio_bus_set_host_notifier(bus, ring, true);
+
+    if (!ret) {
+        /* It is made signalled, which the backend would take for a kick */
+        event_notifier_test_and_clear(virtio_queue_get_host_notifier(vq));
+    }
+    return ret;
+}
+
 /* All in one transaction: each of them alone costs a walk over all others */
 bool vdpa_dev_take_host_notifiers(VhostVdpaDevice *v, Error **errp)
 {
-    VirtioBusState *bus = VIRTIO_BUS(qdev_get_parent_bus(DEVICE(v)));
     int ret = virtio_device_grab_ioeventfd(VIRTIO_DEVICE(v));
     unsigned i;
 
@@ -61,7 +73,7 @@ bool vdpa_dev_take_host_notifiers(VhostVdpaDevice *v, Error **errp)
     memory_region_transaction_begin();
     for (i = 0; i < v->num_rings && ret >= 0; i++) {
         if (v->rings[i].used) {
-            ret = virtio_bus_set_host_notifier(bus, i, true);
+            ret = vdpa_dev_take_host_notifier(v, i);
         }
     }
     memory_region_transaction_commit();

@@ -16,6 +16,7 @@ bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
 {
     v->needs_backend_reset = !vdpa_dev_set_status(v, 0, errp);
     v->suspended = false;
+    v->negotiated = false;
     v->memory->forgotten |= !(v->hdev.backend_cap &
                              BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST));
     /* When it cannot be bound again the next start tries, and says so */

@@ -1,9 +1,9 @@
 /*
  * vhost-vdpa-device: starting and stopping the backend
  *
- * While the driver has not set DRIVER_OK the backend's status is 0, and of the
- * guest it knows the memory alone.  So it is while the machine is stopped,
- * unless the backend can be resumed.
+ * While the driver has not set DRIVER_OK the backend knows the memory of the
+ * guest, and its features once they are negotiated.  While the machine is
+ * stopped its status is 0, unless it can be resumed.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -11,55 +11,12 @@
  */
 
 #include "qemu/osdep.h"
-#include <linux/vhost.h>
-#include <sys/ioctl.h>
 #include "hw/virtio/vdpa-dev-internal.h"
 #include "hw/virtio/virtio-access.h"
 #include "hw/virtio/virtio-bus.h"
 #include "qapi/error.h"
 #include "standard-headers/linux/virtio_config.h"
 #include "trace.h"
-
-/* Write @status and read back that all of its bits were taken */
-static bool vdpa_dev_advance(VhostVdpaDevice *v, uint8_t status, Error **errp)
-{
-    uint8_t got;
-
-    if (!vdpa_dev_set_status(v, status, errp) ||
-        !vdpa_dev_get_status(v, &got, errp)) {
-        return false;
-    }
-    if (got != status) {
-        error_setg(errp, "%s: SET_STATUS: the host device did not accept "
-                   "0x%x, its status is 0x%x", v->name, status, got);
-        return false;
-    }
-    return true;
-}
-
-static bool vdpa_dev_negotiate(VhostVdpaDevice *v, Error **errp)
-{
-    VirtIODevice *vdev = VIRTIO_DEVICE(v);
-    struct vhost_dev *hdev = &v->hdev;
-    uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE;
-
-    if (!vdpa_dev_set_status(v, status, errp)) {
-        return false;
-    }
-    status |= VIRTIO_CONFIG_S_DRIVER;
-    if (!vdpa_dev_set_status(v, status, errp)) {
-        return false;
-    }
-
-    /* All parents insist on it */
-    hdev->acked_features = vdev->guest_features |
-                           BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
-    if (!vdpa_dev_call(v, VHOST_SET_FEATURES, "SET_FEATURES",
-                       &hdev->acked_features, errp)) {
-        return false;
-    }
-    return vdpa_dev_advance(v, status | VIRTIO_CONFIG_S_FEATURES_OK, errp);
-}
 
 static bool vdpa_dev_check_driver(VhostVdpaDevice *v, uint8_t status,
                                   Error **errp)
@@ -122,7 +79,7 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
         goto drop_host_notifiers;
     }
     if (!vdpa_dev_iotlb_prepare(v, errp) ||
-        !vdpa_dev_negotiate(v, errp) ||
+        (!v->negotiated && !vdpa_dev_negotiate(v, errp)) ||
         !vdpa_dev_set_up_rings(v, errp) ||
         !vdpa_dev_config_bind(v, errp) ||
         !vdpa_dev_advance(v, driver_ok, errp)) {

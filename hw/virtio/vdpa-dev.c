@@ -55,9 +55,25 @@ static uint64_t vdpa_dev_get_features(VirtIODevice *vdev, uint64_t requested,
                                (VDPA_DEV_PROPERTY_FEATURES & requested));
 }
 
-static void vdpa_dev_set_features(VirtIODevice *vdev, uint64_t features)
+static void vdpa_dev_driver_features(VirtIODevice *vdev, uint64_t features)
 {
     vdpa_dev_show_failure(VHOST_VDPA_DEVICE(vdev), features, vdev->status);
+}
+
+/* The driver sets FEATURES_OK; a failed device shows DEVICE_NEEDS_RESET */
+static int vdpa_dev_validate_features(VirtIODevice *vdev)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+    Error *err = NULL;
+
+    if (v->failed || vdpa_dev_negotiate(v, &err)) {
+        return 0;
+    }
+    vdpa_dev_reset_backend(v, NULL);
+    error_prepend(&err, "cannot accept features 0x%" PRIx64 ": ",
+                  vdev->guest_features);
+    error_report_err(err);
+    return -EINVAL;
 }
 
 static void vdpa_dev_try_start(VhostVdpaDevice *v, uint8_t status)
@@ -111,6 +127,17 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
     }
 }
 
+/* The driver resets a device that was not started yet */
+static void vdpa_dev_try_reset(VhostVdpaDevice *v)
+{
+    Error *err = NULL;
+
+    if (!vdpa_dev_reset_backend(v, &err)) {
+        error_prepend(&err, "cannot reset: ");
+        error_report_err(err);
+    }
+}
+
 static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
 {
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
@@ -122,6 +149,8 @@ static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
         vdpa_dev_try_start(v, status);
     } else if (!should_start && v->started) {
         vdpa_dev_try_stop(v, status);
+    } else if (!status && v->negotiated) {
+        vdpa_dev_try_reset(v);
     }
     if (status) {
         vdpa_dev_show_failure(v, vdev->guest_features, status);
@@ -434,7 +463,8 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
     vdc->realize = vdpa_dev_realize;
     vdc->unrealize = vdpa_dev_unrealize;
     vdc->get_features = vdpa_dev_get_features;
-    vdc->set_features = vdpa_dev_set_features;
+    vdc->set_features = vdpa_dev_driver_features;
+    vdc->validate_features = vdpa_dev_validate_features;
     vdc->config_read = vdpa_dev_config_read;
     vdc->config_write = vdpa_dev_config_write;
     vdc->config_poll = vdpa_dev_config_poll;

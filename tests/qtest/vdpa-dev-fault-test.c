@@ -99,40 +99,96 @@ static void test_start_failure_second_ring(VdpaTest *t)
     vdpa_start(t, VDPA_MSIX, 2);
 }
 
-/* The how-manieth SET_STATUS of a start is the one with @status */
-static int status_write_number(VdpaTest *t, uint8_t status)
-{
-    g_autoptr(GPtrArray) log = NULL;
-    int i = -1, n = 0;
-
-    qvdpa_sim_clear(t->sim, 0);
-    vdpa_start(t, VDPA_MSIX, 1);
-    log = qvdpa_sim_log(t->sim, 0);
-    do {
-        i = qvdpa_log_find(log, i + 1, "SET_STATUS", NULL);
-        n++;
-    } while (qvdpa_call_arg(qvdpa_log_call(log, i), "status") != status);
-    vdpa_reset(t);
-    return n;
-}
-
-typedef struct VdpaReadback {
-    uint8_t write;
-    uint8_t read;
-} VdpaReadback;
-
 static void test_status_not_taken(VdpaTest *t)
 {
-    const VdpaReadback *readback = t->c->data;
-    int n;
-
-    vdpa_start(t, VDPA_MSIX, 1);
-    vdpa_reset(t);
-    n = status_write_number(t, readback->write);
     vdpa_prepare(t, VDPA_MSIX, 1);
-    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS nth=%d value=0x%x", n,
-                 readback->read);
+    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS value=%s",
+                 (const char *)t->c->data);
     check_failed_start(t, "STATUS", "");
+    assert_reset_mends(t, VDPA_MSIX);
+}
+
+/* FEATURES_OK: where a device may refuse, and the driver gives up cleanly */
+
+static bool try_features(VdpaTest *t)
+{
+    vdpa_choose_features(t, VDPA_PLAIN);
+    t->vdev->bus->set_features(t->vdev, t->features);
+    vdpa_set_status(t, VDPA_S_FEATURES_OK);
+    return vdpa_status(t) == VDPA_S_FEATURES_OK;
+}
+
+static void check_refused(VdpaTest *t, const char *call)
+{
+    g_assert_false(try_features(t));
+    qvdpa_sim_do(t->sim, "unfault 0");
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER);
+    vdpa_expect_message(t, "cannot accept features", t->node, call, NULL);
+    assert_given_back(t);
+    assert_reset_mends(t, VDPA_MSIX);
+    vdpa_reset(t);
+}
+
+/* Each call that it takes fails once */
+static void test_features_refused(VdpaTest *t)
+{
+    g_autoptr(GPtrArray) log = NULL;
+    int i, j;
+
+    qvdpa_sim_clear(t->sim, 0);
+    vdpa_negotiate(t, VDPA_PLAIN);
+    log = qvdpa_sim_log(t->sim, 0);
+    vdpa_reset(t);
+    g_assert_cmpint(log->len, ==, 5);
+    for (i = 0; i < log->len; i++) {
+        const char *call = qvdpa_log_call(log, i)->name;
+        int nth = 1;
+
+        for (j = 0; j < i; j++) {
+            nth += g_str_equal(qvdpa_log_call(log, j)->name, call);
+        }
+        g_test_message("%s, number %d", call, nth);
+        qvdpa_sim_do(t->sim, "fault 0 %s nth=%d errno=EINVAL", call, nth);
+        check_refused(t, call);
+    }
+}
+
+static void test_features_not_taken(VdpaTest *t)
+{
+    /* ACKNOWLEDGE, DRIVER, FEATURES_OK */
+    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS nth=3 value=0x3");
+    check_refused(t, "SET_STATUS");
+}
+
+/* The backend follows a driver that gives up after FEATURES_OK */
+static void test_reset_after_features(VdpaTest *t)
+{
+    vdpa_negotiate(t, VDPA_PLAIN);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==,
+                    VDPA_S_FEATURES_OK);
+    vdpa_reset(t);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==, 0);
+
+    vdpa_negotiate(t, VDPA_PLAIN);
+    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS errno=EIO");
+    vdpa_set_status(t, 0);
+    g_assert_cmphex(vdpa_status(t), ==, 0);
+    vdpa_expect_message(t, t->node, "SET_STATUS", strerror(EIO), NULL);
+    assert_reset_mends(t, VDPA_MSIX);
+}
+
+/* A driver that takes FEATURES_OK back and wants others */
+static void test_features_again(VdpaTest *t)
+{
+    uint64_t version_1 = VDPA_F(VIRTIO_F_VERSION_1);
+
+    vdpa_negotiate(t, VDPA_PLAIN);
+    vdpa_set_status(t, VDPA_S_DRIVER);
+    t->vdev->bus->set_features(t->vdev, version_1);
+    vdpa_set_status(t, VDPA_S_FEATURES_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_FEATURES_OK);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "features"), ==,
+                    version_1 | VDPA_F(VIRTIO_F_ACCESS_PLATFORM));
     assert_reset_mends(t, VDPA_MSIX);
 }
 
@@ -147,8 +203,9 @@ static void test_start_every_call(VdpaTest *t)
 
     vdpa_start(t, VDPA_MSIX, 1);
     vdpa_reset(t);
+    vdpa_prepare(t, VDPA_MSIX, 1);
     qvdpa_sim_clear(t->sim, 0);
-    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
     log = qvdpa_sim_log(t->sim, 0);
     vdpa_reset(t);
 
@@ -199,8 +256,8 @@ static void test_kick_after_failed_start(VdpaTest *t)
     VdpaBlkReq req;
 
     vdpa_prepare(t, VDPA_MSIX, 1);
-    qvdpa_sim_do(t->sim, "fault 0 SET_FEATURES errno=EINVAL");
-    check_failed_start(t, "SET_FEATURES", strerror(EINVAL));
+    qvdpa_sim_do(t->sim, "fault 0 SET_VRING_NUM errno=EINVAL");
+    check_failed_start(t, "SET_VRING_NUM", strerror(EINVAL));
     vdpa_blk_request(t, &req, false, 0, NULL);
     vdpa_submit(t, 0, req.bufs, ARRAY_SIZE(req.bufs));
     vdpa_settle(t);
@@ -445,15 +502,15 @@ static void test_ring_too_late(VdpaTest *t)
     { "start-failure/second-ring-" words, test_start_failure_second_ring, \
       .sim = "type=net", .data = words " errno=EINVAL" }
 
-static const VdpaReadback no_features_ok = { 0xb, 0x3 };
-static const VdpaReadback no_driver_ok = { 0xf, 0xb };
-static const VdpaReadback failed_bit = { 0xf, 0x8f };
-static const VdpaReadback needs_reset_bit = { 0xf, 0x4f };
-
 static const VdpaCase cases[] = {
+    { "features/refused", test_features_refused, .sim = "type=block" },
+    { "features/refused-by-the-status", test_features_not_taken,
+      .sim = "type=block" },
+    { "features/then-reset", test_reset_after_features,
+      .sim = "type=block" },
+    { "features/negotiated-again", test_features_again, .sim = "type=block" },
     FAULT("SET_STATUS"),
     FAULT("GET_STATUS"),
-    FAULT("SET_FEATURES"),
     FAULT("SET_VRING_NUM"),
     FAULT("SET_VRING_ADDR"),
     FAULT("SET_VRING_BASE"),
@@ -464,14 +521,12 @@ static const VdpaCase cases[] = {
     FAULT_RING1("SET_VRING_ADDR"),
     FAULT_RING1("SET_VRING_CALL"),
     FAULT_RING1("SET_VRING_ENABLE"),
-    { "start-failure/FEATURES_OK-not-taken", test_status_not_taken,
-      .sim = "type=block", .data = &no_features_ok },
     { "start-failure/DRIVER_OK-not-taken", test_status_not_taken,
-      .sim = "type=block", .data = &no_driver_ok },
+      .sim = "type=block", .data = "0xb" },
     { "start-failure/FAILED-set", test_status_not_taken,
-      .sim = "type=block", .data = &failed_bit },
+      .sim = "type=block", .data = "0x8f" },
     { "start-failure/NEEDS_RESET-set", test_status_not_taken,
-      .sim = "type=block", .data = &needs_reset_bit },
+      .sim = "type=block", .data = "0x4f" },
     { "start-failure/every-call-vdpa-sim", test_start_every_call,
       .sim = "type=block" },
     { "start-failure/every-call-vdpa-sim-6.1", test_start_every_call,

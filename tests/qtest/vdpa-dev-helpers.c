@@ -470,7 +470,7 @@ void vdpa_set_status(VdpaTest *t, uint8_t status)
 
 /* The life of a driver */
 
-void vdpa_negotiate(VdpaTest *t, VdpaStartFlags flags)
+void vdpa_choose_features(VdpaTest *t, VdpaStartFlags flags)
 {
     uint64_t features = qvirtio_get_features(t->vdev);
     uint64_t drop = QVIRTIO_F_BAD_FEATURE | VDPA_F(VIRTIO_F_IN_ORDER);
@@ -485,6 +485,11 @@ void vdpa_negotiate(VdpaTest *t, VdpaStartFlags flags)
         drop |= VDPA_F(VIRTIO_F_RING_PACKED);
     }
     t->features = features & ~drop;
+}
+
+void vdpa_negotiate(VdpaTest *t, VdpaStartFlags flags)
+{
+    vdpa_choose_features(t, flags);
     qvirtio_set_features(t->vdev, t->features);
 }
 

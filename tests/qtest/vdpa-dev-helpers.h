@@ -350,6 +350,15 @@ void vdpa_set_status(VdpaTest *t, uint8_t status);
 /* The life of a driver */
 
 /**
+ * vdpa_choose_features:
+ * @t: the test
+ * @flags: which ring features to take
+ *
+ * Sets @t->features.
+ */
+void vdpa_choose_features(VdpaTest *t, VdpaStartFlags flags);
+
+/**
  * vdpa_negotiate:
  * @t: the test
  * @flags: which ring features to take

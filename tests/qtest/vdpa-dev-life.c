@@ -256,7 +256,8 @@ static void forget_ring(Life *l)
     }
 }
 
-static void start_driver(Life *l)
+/* A driver gives up when the device refuses its features */
+static bool start_driver(Life *l)
 {
     uint64_t features = l->vdev->bus->get_features(l->vdev);
 
@@ -270,6 +271,9 @@ static void start_driver(Life *l)
     l->vdev->bus->set_features(l->vdev, l->vdev->features);
     l->vdev->features_negotiated = true;
     set_status(l, VDPA_S_FEATURES_OK);
+    if (!(get_status(l) & VIRTIO_CONFIG_S_FEATURES_OK)) {
+        return false;
+    }
     if (!l->pci->pdev->msix_enabled) {
         qpci_msix_enable(l->pci->pdev);
     }
@@ -278,6 +282,7 @@ static void start_driver(Life *l)
     qvirtqueue_pci_msix_setup(l->pci, container_of(l->vq, QVirtQueuePCI, vq),
                               &l->alloc, 1);
     set_status(l, VDPA_S_DRIVER_OK);
+    return true;
 }
 
 /*
@@ -307,11 +312,15 @@ static bool look(Life *l, const char *step, uint64_t addr)
 static bool start(Life *l, const char *step)
 {
     uint64_t addr = guest_alloc(&l->alloc, VDPA_SECTOR);
-    bool works;
+    bool works = false;
 
     begin(l, step);
-    start_driver(l);
-    works = look(l, step, addr);
+    if (start_driver(l)) {
+        works = look(l, step, addr);
+    } else {
+        say(step, "refused status=0x%x", get_status(l));
+        say_log(l, step);
+    }
     guest_free(&l->alloc, addr);
     return works;
 }

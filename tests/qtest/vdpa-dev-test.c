@@ -366,6 +366,23 @@ static void test_start_order(VdpaTest *t)
     assert_between(log, "SET_CONFIG_CALL", at[0], at[4]);
 }
 
+/* One kick after DRIVER_OK, one for each request, and none before */
+static void test_no_early_kick(VdpaTest *t)
+{
+    vdpa_prepare(t, VDPA_PLAIN, 1);
+    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS errno=EIO");
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "SET_STATUS", NULL);
+
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_PLAIN, 1);
+    qvdpa_sim_wait_state(t->sim, 0, "kicks", 1, VDPA_TIMEOUT_US);
+    vdpa_blk_verify(t);
+    g_assert_cmpuint(qvdpa_sim_state(t->sim, 0, "kicks"), ==,
+                     1 + qvdpa_sim_state(t->sim, 0, "requests"));
+}
+
 static void test_start_maps_before_driver_ok(VdpaTest *t)
 {
     g_autoptr(GPtrArray) log = NULL;
@@ -1054,6 +1071,8 @@ static const VdpaCase cases[] = {
       .sim = "type=block" },
     /* start */
     { "start/order-of-calls", test_start_order, .sim = "type=block" },
+    { "start/no-kick-before-driver-ok", test_no_early_kick,
+      .sim = "type=block" },
     { "start/memory-mapped-before-driver-ok",
       test_start_maps_before_driver_ok, .sim = "type=block" },
     { "start/earlier-request-completes", test_request_before_driver_ok,

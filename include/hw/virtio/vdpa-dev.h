@@ -64,6 +64,8 @@ struct VhostVdpaDevice {
     /* Why the rings cannot go on where they were, or NULL */
     Error *rings_lost;
 
+    /* The backend is at FEATURES_OK, or further, with the driver's features */
+    bool negotiated;
     bool started;
     /* By a legacy driver's kick, before DRIVER_OK */
     bool kick_started;
