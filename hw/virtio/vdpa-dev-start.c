@@ -64,7 +64,7 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
                               VIRTIO_CONFIG_S_DRIVER_OK;
 
     if (!vdpa_dev_check_driver(v, status, errp)) {
-        return false;
+        goto reset_negotiated;
     }
     if (v->needs_backend_reset && !vdpa_dev_reset_backend(v, errp)) {
         return false;
@@ -96,6 +96,10 @@ drop_host_notifiers:
     vdpa_dev_drop_host_notifiers(v);
 hide_doorbells:
     vdpa_dev_doorbells_hide(v);
+reset_negotiated:
+    if (v->negotiated) {
+        vdpa_dev_reset_backend(v, NULL);
+    }
     return false;
 }
 
