@@ -28,6 +28,9 @@
 /* What page-per-vq=on makes of a queue's notification address */
 #define VDPA_DEV_PCI_NOTIFY_PAGE 0x1000
 
+/* As virtio-9p-pci has it; none of the names in pci_ids.h */
+#define VDPA_DEV_PCI_CLASS_9P 0x0002
+
 /* An I/O BAR has 256 bytes, the legacy header with MSI-X takes 24 of them */
 #define VDPA_DEV_PCI_LEGACY_CONFIG (256 - 24)
 
@@ -58,7 +61,7 @@ static const VdpaDevPciType vdpa_dev_pci_types[] = {
     [VIRTIO_ID_RNG] = { PCI_CLASS_OTHERS, PCI_DEVICE_ID_VIRTIO_RNG },
     [VIRTIO_ID_BALLOON] = { PCI_CLASS_OTHERS, PCI_DEVICE_ID_VIRTIO_BALLOON },
     [VIRTIO_ID_SCSI] = { PCI_CLASS_STORAGE_SCSI, PCI_DEVICE_ID_VIRTIO_SCSI },
-    [VIRTIO_ID_9P] = { PCI_CLASS_NETWORK_OTHER, PCI_DEVICE_ID_VIRTIO_9P },
+    [VIRTIO_ID_9P] = { VDPA_DEV_PCI_CLASS_9P, PCI_DEVICE_ID_VIRTIO_9P },
     [VIRTIO_ID_GPU] = { PCI_CLASS_DISPLAY_OTHER },
     [VIRTIO_ID_INPUT] = { PCI_CLASS_INPUT_OTHER },
     [VIRTIO_ID_VSOCK] = { PCI_CLASS_COMMUNICATION_OTHER },

@@ -293,6 +293,11 @@ static bool vdpa_dev_check_transport(VhostVdpaDevice *v, Error **errp)
         }
         return false;
     }
+    if (virtio_host_has_feature(vdev, VIRTIO_F_RING_RESET)) {
+        error_setg(errp, "%s: queue_reset=on: resetting a single ring is not "
+                   "supported", v->name);
+        return false;
+    }
     if (virtio_host_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
         virtio_bus_device_iommu_enabled(vdev)) {
         error_setg(errp, "%s: iommu_platform=on: a vIOMMU in front of it is "
@@ -431,6 +436,9 @@ static void vdpa_dev_instance_init(Object *obj)
     v->config_window = VDPA_DEV_SMALLEST_CONFIG_WINDOW;
     /* The common property's default; here it means: as the backend has it */
     virtio_add_feature(&VIRTIO_DEVICE(v)->host_features, VIRTIO_F_RING_PACKED);
+    /* On by default for others; vhost-vdpa has no call for it */
+    virtio_clear_feature(&VIRTIO_DEVICE(v)->host_features,
+                         VIRTIO_F_RING_RESET);
     device_add_bootindex_property(obj, &v->bootindex, "bootindex",
                                   v->boot_suffix, DEVICE(obj));
 }

@@ -64,6 +64,7 @@ static const VdpaIdentity identities[] = {
     { VIRTIO_ID_RNG, 0x1005, PCI_CLASS_OTHERS, 1, 8, 0 },
     { VIRTIO_ID_BALLOON, 0x1002, PCI_CLASS_OTHERS, 5, 128, 16 },
     { VIRTIO_ID_SCSI, 0x1004, PCI_CLASS_STORAGE_SCSI, 4, 512, 36 },
+    { VIRTIO_ID_9P, 0x1009, 0x0002, 1, 128, 4 },
     { VIRTIO_ID_GPU, 0, PCI_CLASS_DISPLAY_OTHER, 2, 256, 16 },
     { VIRTIO_ID_INPUT, 0, PCI_CLASS_INPUT_OTHER, 2, 64, 136 },
     { VIRTIO_ID_VSOCK, 0, PCI_CLASS_COMMUNICATION_OTHER, 3, 128, 8 },
@@ -414,6 +415,16 @@ static void test_access_platform(VdpaTest *t)
                     0);
 }
 
+/* What nothing serves is refused, not ignored */
+static void test_ring_reset_refused(VdpaTest *t)
+{
+    g_autofree char *error = vdpa_try_plug(t, GENERIC, ",queue_reset=on");
+
+    vdpa_assert_has(error, t->node);
+    vdpa_assert_has(error, "queue_reset=on");
+    vdpa_plug(t, GENERIC, ",queue_reset=off");
+}
+
 static void test_backend_gets_access_platform(VdpaTest *t)
 {
     g_autoptr(GPtrArray) log = NULL;
@@ -669,6 +680,8 @@ static const VdpaCase cases[] = {
       .sim = "type=generic,id=2", .plug = true },
     { "features/access-platform-follows-iommu-platform",
       test_access_platform, .sim = ANY_ID, .plug = true },
+    { "features/ring-reset-refused", test_ring_reset_refused,
+      .sim = "type=block", .plug = true },
     { "features/backend-always-gets-access-platform",
       test_backend_gets_access_platform, .sim = "type=block" },
     { "vectors/default-and-property", test_vectors,
