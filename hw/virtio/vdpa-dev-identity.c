@@ -31,6 +31,20 @@
                                    BIT_ULL(VHOST_BACKEND_F_RESUME) | \
                                    BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST))
 
+/* The node's path for messages, however the descriptor came */
+static char *vdpa_dev_find_name(VhostVdpaDevice *v)
+{
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", v->device_fd);
+    g_autofree char *path = g_file_read_link(link, NULL);
+    bool passed = !v->vhostdev || strstart(v->vhostdev, "/dev/fdset/", NULL);
+
+    if (passed && path && strstart(path, "/dev/", NULL)) {
+        return g_steal_pointer(&path);
+    }
+    return v->vhostdev ? g_strdup(v->vhostdev)
+                       : g_strdup_printf("vhostfd %s", v->vhostfd);
+}
+
 static bool vdpa_dev_open_fd(VhostVdpaDevice *v, Error **errp)
 {
     if (!v->vhostdev == !v->vhostfd) {
@@ -41,16 +55,14 @@ static bool vdpa_dev_open_fd(VhostVdpaDevice *v, Error **errp)
 
     if (v->vhostdev) {
         v->device_fd = qemu_open(v->vhostdev, O_RDWR, errp);
-        v->name = g_strdup(v->vhostdev);
     } else {
         v->device_fd = monitor_fd_param(monitor_cur(), v->vhostfd, errp);
-        v->name = g_strdup_printf("vhostfd %s", v->vhostfd);
     }
     if (v->device_fd < 0) {
         error_prepend(errp, "%s: ", v->vhostdev ? "vhostdev" : "vhostfd");
-        g_clear_pointer(&v->name, g_free);
         return false;
     }
+    v->name = vdpa_dev_find_name(v);
     trace_vdpa_dev_open_fd(v->name, v->device_fd);
     return true;
 }

@@ -930,6 +930,34 @@ static void test_inherited_fd(VdpaTest *t)
     vdpa_blk_verify(t);
 }
 
+static void pass_null(VdpaTest *t, const char *command)
+{
+    int fd = open("/dev/null", O_RDWR);
+    QDict *rsp;
+
+    g_assert_cmpint(fd, >=, 0);
+    rsp = qtest_qmp_fds(t->qts, &fd, 1, command);
+    g_assert_true(qdict_haskey(rsp, "return"));
+    qobject_unref(rsp);
+    close(fd);
+}
+
+/* Messages name the node, not the way that its descriptor came */
+static void test_fd_named(VdpaTest *t)
+{
+    g_autofree char *error = NULL;
+
+    pass_null(t, "{ 'execute': 'add-fd', 'arguments': { 'fdset-id': 1 } }");
+    vdpa_expect_refusal(t, ",vhostdev=/dev/fdset/1", "/dev/null",
+                        strerror(ENOTTY), NULL);
+    pass_null(t, "{ 'execute': 'getfd', 'arguments': { 'fdname': 'node' } }");
+    error = vdpa_qmp_error(t, "{ 'execute': 'device_add', 'arguments': {"
+                           " 'driver': 'vhost-vdpa-device-pci',"
+                           " 'vhostfd': 'node' } }");
+    vdpa_assert_has(error, "/dev/null");
+    vdpa_assert_has(error, strerror(ENOTTY));
+}
+
 static void test_fd_refused(VdpaTest *t)
 {
     g_autofree char *none = NULL;
@@ -1153,6 +1181,7 @@ static const VdpaCase cases[] = {
     { "fd/named-by-getfd", test_getfd, VDPA_NEEDS_BLOCK, .plug = true },
     { "fd/inherited-number", test_inherited_fd, VDPA_NEEDS_BLOCK,
       .props = ",vhostfd=" INHERITED_FD, .wrap = wrap_inherit },
+    { "fd/named-in-messages", test_fd_named, VDPA_NEEDS_BLOCK, .plug = true },
     { "fd/refused-unless-exactly-one", test_fd_refused, VDPA_NEEDS_BLOCK,
       .plug = true },
     /* the rest */
