@@ -78,13 +78,14 @@ class Device:
         raise Failure(f'the device does not run after {TIMEOUT} s')
 
     def start(self, name):
-        """The driver's start, in two phases: what comes before DRIVER_OK, and that."""
+        """The driver's start, in two phases: what comes before DRIVER_OK, and that.  To the
+        latter counts FEATURES_OK: one device negotiates there, another at DRIVER_OK."""
         begin = time.monotonic()
-        self.driver.prepare(self.rings)
-        self.phase(f'{name} set-up', time.monotonic() - begin)
+        negotiation = self.driver.prepare(self.rings)
+        self.phase(f'{name} set-up', time.monotonic() - begin - negotiation)
         begin = time.monotonic()
         self.driver.start()
-        self.phase(name, self.run(begin))
+        self.phase(name, negotiation + self.run(begin))
 
     def restart(self):
         """The driver resets it and starts it again."""

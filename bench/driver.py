@@ -106,7 +106,8 @@ class Driver:
         return self.machine.time(f'writeb {self.common + STATUS:#x} {value:#x}')
 
     def prepare(self, rings):
-        """Does all that a driver does before DRIVER_OK, on so many rings."""
+        """Does all that a driver does before DRIVER_OK, on so many rings; returns how long
+        the write of FEATURES_OK takes, in seconds."""
         base = self.common
         for status in (ACKNOWLEDGE, ACKNOWLEDGE | DRIVER):
             self.set_status(status)
@@ -118,7 +119,7 @@ class Driver:
         for half in (0, 1):
             self.machine.do(f'writel {base + GFSELECT:#x} {half}',
                             f'writel {base + GF:#x} {features >> 32 * half & 0xffffffff:#x}')
-        self.set_status(ACKNOWLEDGE | DRIVER | FEATURES_OK)
+        negotiation = self.set_status(ACKNOWLEDGE | DRIVER | FEATURES_OK)
         if not self.status() & FEATURES_OK:
             raise Failure(f'features {features:#x} are refused')
         has = self.machine.do(f'readw {base + NUM_QUEUES:#x}')[0]
@@ -135,6 +136,7 @@ class Driver:
                              f'writel {base + field + 4:#x} 0']
             commands.append(f'writew {base + ENABLE:#x} 1')
         self.machine.do(*commands)
+        return negotiation
 
     def start(self):
         """Writes DRIVER_OK; returns how long that takes, in seconds."""
