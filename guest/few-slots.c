@@ -1,6 +1,6 @@
 /*
- * "make e2e", inner guest: KVM has so few memory slots that a test can use
- * them up.  Preloaded into QEMU.
+ * "make e2e": KVM has so few memory slots that a test can use them up.
+ * Preloaded into QEMU.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,7 +11,7 @@
 #include <linux/kvm.h>
 #include <sys/syscall.h>
 
-#define FEW 24
+#define FEW 88
 
 int ioctl(int fd, unsigned long request, ...)
 {

@@ -12,13 +12,19 @@
 
 #include "qemu/osdep.h"
 #include <sys/mman.h>
-#include "hw/boards.h"
 #include "hw/virtio/vdpa-dev-internal.h"
 #include "sysemu/kvm.h"
 #include "trace.h"
 
 /* The kernel's errno for a device without doorbells; not in errno.h */
 #define VDPA_DEV_ENOTSUPP 524
+
+/*
+ * QEMU aborts when it needs a memory slot of KVM and there is none.  So many
+ * are left to what comes later: windows that firmware moves one by one (PAM
+ * has 13, SMRAM), hot-plugged memory, BARs of other devices.
+ */
+#define VDPA_DEV_RESERVED_SLOTS 64
 
 #define TYPE_VDPA_DEV_DOORBELLS "vhost-vdpa-device-doorbells"
 OBJECT_DECLARE_SIMPLE_TYPE(VdpaDevDoorbells, VDPA_DEV_DOORBELLS)
@@ -135,19 +141,33 @@ void vdpa_dev_doorbells_map(VhostVdpaDevice *v)
     }
 }
 
+/* How many runs may take a slot */
+static unsigned vdpa_dev_spare_slots(void)
+{
+    unsigned slots;
+
+    if (!kvm_enabled()) {
+        return UINT_MAX;
+    }
+    slots = kvm_get_free_memslots();
+    return slots - MIN(slots, VDPA_DEV_RESERVED_SLOTS);
+}
+
 void vdpa_dev_doorbells_show(VhostVdpaDevice *v)
 {
-    for (unsigned i = 0; v->doorbells && i < v->doorbells->runs->len; i++) {
+    unsigned runs = v->doorbells ? v->doorbells->runs->len : 0;
+    unsigned spare = vdpa_dev_spare_slots();
+
+    memory_region_transaction_begin();
+    for (unsigned i = 0; i < runs && spare; i++) {
         VdpaDevRun *run = g_ptr_array_index(v->doorbells->runs, i);
 
-        if (kvm_enabled() &&
-            !kvm_has_free_slot(MACHINE(qdev_get_machine()))) {
-            return;
-        }
         run->shown = !virtio_queue_set_host_notifier_mr(VIRTIO_DEVICE(v),
                                                         run->first, &run->mr,
                                                         true);
+        spare -= run->shown;
     }
+    memory_region_transaction_commit();
 }
 
 void vdpa_dev_doorbells_hide(VhostVdpaDevice *v)

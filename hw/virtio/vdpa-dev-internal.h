@@ -323,7 +323,7 @@ void vdpa_dev_doorbells_map(VhostVdpaDevice *v);
  * vdpa_dev_doorbells_show() - let the guest kick the hardware itself
  * @v: the device, about to start
  *
- * As far as the accelerator has memory slots left.
+ * As far as the accelerator has memory slots to spare.
  */
 void vdpa_dev_doorbells_show(VhostVdpaDevice *v);
 

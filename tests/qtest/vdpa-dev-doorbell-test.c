@@ -259,6 +259,86 @@ static void test_no_memory_of_others(VdpaTest *t)
     g_free(net);
 }
 
+/* i440FX: the high half of PAM0, and the low ones of PAM1 to PAM6, alternate */
+#define I440FX_PAM0             0x59
+#define I440FX_PAM6             0x5f
+#define I440FX_PAM0_RAM         0x30
+#define I440FX_PAM_LOW_RAM      0x03
+
+/* With a doorbell for every second one: each takes a memory slot */
+#define SLOT_RINGS              256
+
+#define SLOT_DIMMS              32
+#define SLOT_DIMMS_ARGS         " -m 128M,slots=32,maxmem=1G"
+
+/* The environment's: a library that has KVM say that it has few slots */
+#define FEW_SLOTS               "VDPA_DEV_TEST_FEW_SLOTS"
+
+#define FIRMWARE_SIZE           (64 * KiB)
+#define HLT                     0xf4
+
+static char *firmware_path;
+
+/* KVM with few memory slots, and a CPU that halts at once */
+static char *wrap_few_slots(const char *node, const char *command)
+{
+    g_autofree char *image = g_malloc(FIRMWARE_SIZE);
+    int fd = g_file_open_tmp("vdpa-dev-XXXXXX", &firmware_path, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    memset(image, HLT, FIRMWARE_SIZE);
+    g_assert_true(g_file_set_contents(firmware_path, image, FIRMWARE_SIZE,
+                                      NULL));
+    return g_strdup_printf("sh -c 'LD_PRELOAD=$LD_PRELOAD:%s exec \"$0\" "
+                           "\"$@\" -bios %s' %s", g_getenv(FEW_SLOTS) ?: "",
+                           firmware_path, command);
+}
+
+static bool is_shown(VdpaTest *t, unsigned ring)
+{
+    g_autofree char *name = g_strdup_printf("doorbells-%u\r\n", ring);
+    g_autofree char *tree = qtest_hmp(t->qts, "info mtree");
+
+    return strstr(tree, name);
+}
+
+/* What takes slots later must find some, or QEMU aborts */
+static void test_leave_slots(VdpaTest *t)
+{
+    QPCIDevice *host = qpci_device_find(t->bus, QPCI_DEVFN(0, 0));
+
+    unlink(firmware_path);
+    g_free(firmware_path);
+    if (!g_getenv(FEW_SLOTS)) {
+        g_free(host);
+        g_test_skip("no library that leaves KVM few slots (" FEW_SLOTS ")");
+        return;
+    }
+    vdpa_start(t, VDPA_PLAIN, 1);
+    check_kick(t, t->ring[0].vq, true);
+    g_assert_true(is_shown(t, 0));
+    g_assert_false(is_shown(t, SLOT_RINGS - 2));
+
+    qpci_config_writeb(host, I440FX_PAM0, I440FX_PAM0_RAM);
+    for (int pam = I440FX_PAM0 + 1; pam <= I440FX_PAM6; pam++) {
+        qpci_config_writeb(host, pam, I440FX_PAM_LOW_RAM);
+    }
+    for (int i = 0; i < SLOT_DIMMS; i++) {
+        g_autofree char *mem = g_strdup_printf("mem%d", i);
+        g_autofree char *dimm = g_strdup_printf("dimm%d", i);
+
+        qtest_qmp_assert_success(t->qts, "{ 'execute': 'object-add',"
+                                 " 'arguments': { 'id': %s, 'size': 2097152,"
+                                 " 'qom-type': 'memory-backend-memfd' } }",
+                                 mem);
+        qtest_qmp_device_add(t->qts, "pc-dimm", dimm, "{ 'memdev': %s }", mem);
+    }
+    check_kick(t, t->ring[0].vq, true);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
+    g_free(host);
+}
+
 #define SIZE(size)      (const uint64_t[]) { size }
 
 static const VdpaCase cases[] = {
@@ -285,9 +365,24 @@ static const VdpaCase cases[] = {
               " -device virtio-net-pci,id=net0,netdev=nd0,addr=06.0" },
 };
 
+static VdpaCase slots_case = {
+    "doorbell-kvm/leave-memory-slots", test_leave_slots, .kvm = true,
+    .memory = VDPA_SHARED_RAM SLOT_DIMMS_ARGS, .args = " -accel kvm",
+    .wrap = wrap_few_slots
+};
+
 static void register_vdpa_dev_doorbell_test(void)
 {
+    GString *sim = g_string_new("type=generic,id=5,doorbells=on");
+
     vdpa_add_cases(cases, ARRAY_SIZE(cases));
+    g_string_append_printf(sim, ",queues=%d", SLOT_RINGS);
+    for (int ring = 1; ring < SLOT_RINGS; ring += 2) {
+        g_string_append_printf(sim, ",fault=MMAP:ring=%d:errno=EINVAL:always",
+                               ring);
+    }
+    slots_case.sim = g_string_free(sim, false);
+    vdpa_add_cases(&slots_case, 1);
 }
 
 libqos_init(register_vdpa_dev_doorbell_test);

@@ -123,6 +123,8 @@ static void *vdpa_before(GString *cmd_line, void *arg)
     t->c = c;
     if (simulated && !qvdpa_sim_library()) {
         t->skip = g_strdup("no libvhost-vdpa-sim.so (VHOST_VDPA_SIM_LIB)");
+    } else if (c->kvm && !qtest_has_accel("kvm")) {
+        t->skip = g_strdup("no /dev/kvm that can be used");
     }
     t->node = g_strdup(simulated ? "/dev/vhost-vdpa-0" : vdpa_real_node(c));
     t->dir = g_dir_make_tmp("vdpa-dev-XXXXXX", NULL);

@@ -90,6 +90,7 @@ typedef struct VdpaTest VdpaTest;
  * @machine: options that replace the machine's; such a machine starts without
  *           the device
  * @wrap: turns the command that runs QEMU into another, which is freed
+ * @kvm: whether @args ask for KVM; where there is none the case is skipped
  * @nofile: RLIMIT_NOFILE of QEMU, 0 for the test's own
  * @data: for @run
  */
@@ -104,6 +105,7 @@ typedef struct VdpaCase {
     const char *args;
     const char *machine;
     char *(*wrap)(const char *node, const char *command);
+    bool kvm;
     unsigned nofile;
     const void *data;
 } VdpaCase;
