@@ -54,12 +54,12 @@ typedef struct VdpaDevPiece {
  * VdpaDevMemory - guest RAM as the backend has it mapped
  * @v: the device
  * @listener: follows the guest's physical address space
- * @wanted: pieces of guest RAM as of the last commit, in ascending order
+ * @seen: pieces of guest RAM as of the last commit, in ascending order
+ * @offered: pieces that are about to be plugged, in no order
+ * @wanted: @seen and @offered
  * @mapped: pieces that are mapped, in no order
  * @plug_notifier: hears of memory that is about to be plugged
- * @withdraw_bh: unmaps such memory when it was not plugged
- * @offered: the end of @wanted is such memory
- * @without_offer: pieces in @wanted before it
+ * @withdraw_bh: drops what was @offered and is not plugged
  * @active: changes are followed
  * @in_batch: a batch could not be ended
  * @warned: it was said that there is a hole
@@ -69,12 +69,12 @@ typedef struct VdpaDevPiece {
 typedef struct VdpaDevMemory {
     VhostVdpaDevice *v;
     MemoryListener listener;
+    GArray *seen;
+    GArray *offered;
     GArray *wanted;
     GArray *mapped;
     NotifierWithReturn plug_notifier;
     QEMUBH *withdraw_bh;
-    bool offered;
-    unsigned without_offer;
     bool active;
     bool in_batch;
     bool warned;
@@ -240,6 +240,22 @@ void vdpa_dev_show_failure(VhostVdpaDevice *v, uint64_t features,
                            uint8_t status);
 
 /* vdpa-dev-iotlb.c */
+
+/**
+ * vdpa_dev_pieces_new() - an array of pieces that keeps their memory
+ *
+ * A piece that is removed from it, or goes with it, is no longer kept.
+ *
+ * Returns: the array, empty.
+ */
+GArray *vdpa_dev_pieces_new(void);
+
+/**
+ * vdpa_dev_pieces_add() - add a piece to an array that keeps its memory
+ * @pieces: from vdpa_dev_pieces_new()
+ * @piece: copied
+ */
+void vdpa_dev_pieces_add(GArray *pieces, const VdpaDevPiece *piece);
 
 /**
  * vdpa_dev_iotlb_sync() - make what is mapped equal to what is wanted

@@ -25,6 +25,25 @@ static bool vdpa_dev_same_piece(const VdpaDevPiece *a, const VdpaDevPiece *b)
     return a->iova == b->iova && a->last == b->last && a->host == b->host;
 }
 
+static void vdpa_dev_piece_clear(gpointer opaque)
+{
+    memory_region_unref(((VdpaDevPiece *)opaque)->mr);
+}
+
+GArray *vdpa_dev_pieces_new(void)
+{
+    GArray *pieces = g_array_new(false, false, sizeof(VdpaDevPiece));
+
+    g_array_set_clear_func(pieces, vdpa_dev_piece_clear);
+    return pieces;
+}
+
+void vdpa_dev_pieces_add(GArray *pieces, const VdpaDevPiece *piece)
+{
+    memory_region_ref(piece->mr);
+    g_array_append_vals(pieces, piece, 1);
+}
+
 /* One IOTLB message: struct vhost_msg_v2 of linux/vhost_types.h */
 static int vdpa_dev_iotlb_send(VhostVdpaDevice *v, uint8_t type,
                           const VdpaDevPiece *piece)
@@ -131,8 +150,7 @@ static bool vdpa_dev_map_piece(VhostVdpaDevice *v, const VdpaDevPiece *piece,
         }
         return false;
     }
-    memory_region_ref(piece->mr);
-    g_array_append_vals(v->memory->mapped, piece, 1);
+    vdpa_dev_pieces_add(v->memory->mapped, piece);
     return true;
 }
 
@@ -148,7 +166,6 @@ static bool vdpa_dev_unmap_piece(VhostVdpaDevice *v, unsigned index,
                                              &piece), errp)) {
         return false;
     }
-    memory_region_unref(piece.mr);
     g_array_remove_index_fast(v->memory->mapped, index);
     return true;
 }

@@ -7,8 +7,9 @@
  *
  * It is mapped when the device is made and stays so, over resets too.  What
  * the listener sees is collected until commit; vdpa-dev-iotlb.c holds it against
- * what is mapped.  Memory that is about to be plugged is mapped first, so that
- * the plug is refused when that fails.
+ * what is mapped.  Memory that is about to be plugged is offered and mapped
+ * first, so that the plug is refused when that fails; it stays so, whatever else
+ * changes, until the listener sees it or the plug has come to nothing.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -102,11 +103,11 @@ static void vdpa_dev_memory_begin(MemoryListener *listener)
 {
     VdpaDevMemory *memory = container_of(listener, VdpaDevMemory, listener);
 
-    g_array_set_size(memory->wanted, 0);
-    memory->offered = false;
+    g_array_set_size(memory->seen, 0);
 }
 
-static void vdpa_dev_want(VdpaDevMemory *memory, MemoryRegionSection *section)
+/* Add what there is to map of @section to @pieces */
+static void vdpa_dev_cut_section(MemoryRegionSection *section, GArray *pieces)
 {
     VdpaDevPiece rest, piece;
 
@@ -116,7 +117,7 @@ static void vdpa_dev_want(VdpaDevMemory *memory, MemoryRegionSection *section)
     do {
         piece = rest;
         piece.last = vdpa_dev_cut(rest.iova, rest.last);
-        g_array_append_val(memory->wanted, piece);
+        g_array_append_val(pieces, piece);
         rest.host += piece.last - rest.iova + 1;
         rest.iova = piece.last + 1;
     } while (piece.last != rest.last);
@@ -126,9 +127,45 @@ static void vdpa_dev_want(VdpaDevMemory *memory, MemoryRegionSection *section)
 static void vdpa_dev_region(MemoryListener *listener,
                             MemoryRegionSection *section)
 {
+    VdpaDevMemory *memory = container_of(listener, VdpaDevMemory, listener);
+
     if (vdpa_dev_is_guest_ram(section)) {
-        vdpa_dev_want(container_of(listener, VdpaDevMemory, listener), section);
+        vdpa_dev_cut_section(section, memory->seen);
     }
+}
+
+static bool vdpa_dev_overlaps(const VdpaDevPiece *piece, GArray *pieces)
+{
+    for (unsigned i = 0; i < pieces->len; i++) {
+        VdpaDevPiece *other = &g_array_index(pieces, VdpaDevPiece, i);
+
+        if (piece->iova <= other->last && other->iova <= piece->last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was offered where @pieces are is there by now, or will never be */
+static void vdpa_dev_drop_offers(VdpaDevMemory *memory, GArray *pieces)
+{
+    GArray *offered = memory->offered;
+
+    for (unsigned i = offered->len; i-- > 0; ) {
+        if (vdpa_dev_overlaps(&g_array_index(offered, VdpaDevPiece, i),
+                              pieces)) {
+            g_array_remove_index_fast(offered, i);
+        }
+    }
+}
+
+static bool vdpa_dev_memory_sync(VdpaDevMemory *memory, Error **errp)
+{
+    g_array_set_size(memory->wanted, 0);
+    g_array_append_vals(memory->wanted, memory->seen->data, memory->seen->len);
+    g_array_append_vals(memory->wanted, memory->offered->data,
+                        memory->offered->len);
+    return vdpa_dev_iotlb_sync(memory->v, errp);
 }
 
 static void vdpa_dev_memory_commit(MemoryListener *listener)
@@ -139,7 +176,8 @@ static void vdpa_dev_memory_commit(MemoryListener *listener)
     if (!v->memory->active) {
         return;
     }
-    if (vdpa_dev_iotlb_sync(v, &err)) {
+    vdpa_dev_drop_offers(v->memory, v->memory->seen);
+    if (vdpa_dev_memory_sync(v->memory, &err)) {
         v->memory->warned = false;
     } else if (v->started) {
         v->memory->warned = true;
@@ -155,19 +193,23 @@ static void vdpa_dev_memory_commit(MemoryListener *listener)
     }
 }
 
-/* Unmap what was offered when it has not come into the memory map since */
-static void vdpa_dev_memory_withdraw(void *opaque)
+static void vdpa_dev_memory_withdraw(VdpaDevMemory *memory, GArray *pieces)
 {
-    VhostVdpaDevice *v = opaque;
-    VdpaDevMemory *memory = v->memory;
     Error *err = NULL;
 
-    if (memory->offered) {
-        memory->offered = false;
-        g_array_set_size(memory->wanted, memory->without_offer);
-        if (!vdpa_dev_iotlb_sync(v, &err)) {
-            warn_report_err(err);
-        }
+    vdpa_dev_drop_offers(memory, pieces);
+    if (!vdpa_dev_memory_sync(memory, &err)) {
+        warn_report_err(err);
+    }
+}
+
+/* In the main loop no plug is under way: what is still offered has none */
+static void vdpa_dev_memory_withdraw_all(void *opaque)
+{
+    VdpaDevMemory *memory = opaque;
+
+    if (memory->offered->len) {
+        vdpa_dev_memory_withdraw(memory, memory->offered);
     }
 }
 
@@ -175,8 +217,8 @@ static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data)
 {
     VdpaDevMemory *memory = container_of(notifier, VdpaDevMemory,
                                          plug_notifier);
-    VhostVdpaDevice *v = memory->v;
     MemoryDevicePlug *plug = data;
+    g_autoptr(GArray) pieces = g_array_new(false, false, sizeof(VdpaDevPiece));
     MemoryRegionSection section = {
         .mr = plug->mr,
         .offset_within_address_space = plug->addr,
@@ -188,15 +230,17 @@ static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data)
         section.readonly |= section.mr->readonly;
         section.offset_within_region += section.mr->alias_offset;
     }
-    vdpa_dev_memory_withdraw(v);
     if (!vdpa_dev_is_guest_ram(&section)) {
         return 0;
     }
-    memory->without_offer = memory->wanted->len;
-    memory->offered = true;
-    vdpa_dev_want(memory, &section);
-    if (!vdpa_dev_iotlb_sync(v, plug->errp)) {
-        vdpa_dev_memory_withdraw(v);
+    vdpa_dev_cut_section(&section, pieces);
+    vdpa_dev_drop_offers(memory, pieces);
+    for (unsigned i = 0; i < pieces->len; i++) {
+        vdpa_dev_pieces_add(memory->offered,
+                            &g_array_index(pieces, VdpaDevPiece, i));
+    }
+    if (!vdpa_dev_memory_sync(memory, plug->errp)) {
+        vdpa_dev_memory_withdraw(memory, pieces);
         return -1;
     }
     qemu_bh_schedule(memory->withdraw_bh);
@@ -207,11 +251,10 @@ static void vdpa_dev_memory_free(VhostVdpaDevice *v)
 {
     VdpaDevMemory *memory = v->memory;
 
-    for (unsigned i = 0; i < memory->mapped->len; i++) {
-        memory_region_unref(g_array_index(memory->mapped, VdpaDevPiece, i).mr);
-    }
     g_array_unref(memory->mapped);
     g_array_unref(memory->wanted);
+    g_array_unref(memory->offered);
+    g_array_unref(memory->seen);
     g_clear_pointer(&v->memory, g_free);
 }
 
@@ -221,8 +264,10 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp)
 
     v->memory = memory;
     memory->v = v;
+    memory->seen = g_array_new(false, false, sizeof(VdpaDevPiece));
+    memory->offered = vdpa_dev_pieces_new();
     memory->wanted = g_array_new(false, false, sizeof(VdpaDevPiece));
-    memory->mapped = g_array_new(false, false, sizeof(VdpaDevPiece));
+    memory->mapped = vdpa_dev_pieces_new();
     memory->listener = (MemoryListener) {
         .name = "vhost-vdpa-device",
         .begin = vdpa_dev_memory_begin,
@@ -231,12 +276,12 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp)
         .commit = vdpa_dev_memory_commit,
     };
     memory_listener_register(&memory->listener, &address_space_memory);
-    if (!vdpa_dev_iotlb_sync(v, errp)) {
+    if (!vdpa_dev_memory_sync(memory, errp)) {
         vdpa_dev_memory_unmap(v);
         return false;
     }
     memory->active = true;
-    memory->withdraw_bh = qemu_bh_new(vdpa_dev_memory_withdraw, v);
+    memory->withdraw_bh = qemu_bh_new(vdpa_dev_memory_withdraw_all, memory);
     memory->plug_notifier.notify = vdpa_dev_memory_offer;
     memory_device_add_plug_notifier(&memory->plug_notifier);
     return true;
@@ -253,8 +298,9 @@ void vdpa_dev_memory_unmap(VhostVdpaDevice *v)
         qemu_bh_delete(memory->withdraw_bh);
     }
     memory_listener_unregister(&memory->listener);
-    g_array_set_size(memory->wanted, 0);
-    if (!vdpa_dev_iotlb_sync(v, &err)) {
+    g_array_set_size(memory->seen, 0);
+    g_array_set_size(memory->offered, 0);
+    if (!vdpa_dev_memory_sync(memory, &err)) {
         warn_report_err(err);
     }
     vdpa_dev_memory_free(v);
@@ -262,7 +308,7 @@ void vdpa_dev_memory_unmap(VhostVdpaDevice *v)
 
 bool vdpa_dev_memory_covers(VhostVdpaDevice *v, hwaddr iova, hwaddr size)
 {
-    GArray *pieces = v->memory->wanted;
+    GArray *pieces = v->memory->seen;
     hwaddr last = iova + (size - 1);
 
     for (unsigned i = 0; i < pieces->len && last >= iova; i++) {

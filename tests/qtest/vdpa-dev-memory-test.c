@@ -375,6 +375,39 @@ static void test_dimm_withdrawn(VdpaTest *t)
     assert_unharmed(t, entries);
 }
 
+/* Its BARs change the memory map between the question and the plug */
+static void test_pmem(VdpaTest *t)
+{
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    qvdpa_sim_clear(t->sim, 0);
+    qvdpa_sim_do(t->sim, "fault 0 IOTLB_UPDATE nth=2 errno=EFAULT");
+    qtest_qmp_device_add(t->qts, "virtio-pmem-pci", "pmem0",
+                         "{ 'memdev': 'mem0', 'addr': '6' }");
+    g_assert_cmpuint(count_changes(t), ==, 1);
+    vdpa_settle(t);
+    g_assert_cmpuint(count_changes(t), ==, 1);
+    g_assert_true(is_mapped(t, DIMM_LAST));
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
+    vdpa_blk_verify(t);
+}
+
+/* It would come and go block by block, which is refused after the question */
+static void test_virtio_mem(VdpaTest *t)
+{
+    unsigned entries = qvdpa_sim_iotlb_entries(t->sim, 0);
+    g_autofree char *answer = NULL;
+
+    vdpa_start(t, VDPA_MSIX, 1);
+    qvdpa_sim_clear(t->sim, 0);
+    answer = qtest_hmp(t->qts, "device_add virtio-mem-pci,id=vmem0,addr=06.0,"
+                       "memdev=mem0");
+    vdpa_assert_has(answer, "Discarding RAM is disabled");
+    vdpa_settle(t);
+    g_assert_cmpuint(count_iotlb(t), ==, 0);
+    assert_unharmed(t, entries);
+}
+
 /* The second device cannot map it */
 static void test_dimm_refused_by_another(VdpaTest *t)
 {
@@ -562,6 +595,10 @@ static const VdpaCase cases[] = {
     { "memory/hot-added-nvdimm-that-cannot-be-mapped", test_dimm_call_fails,
       .sim = "type=block", .args = DIMM_ARGS(SHARED) " -machine nvdimm=on" },
     { "memory/hot-added-for-nothing", test_dimm_withdrawn,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-pmem-is-mapped-once", test_pmem,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-added-in-blocks-is-not-mapped", test_virtio_mem,
       .sim = "type=block", .args = DIMM_ARGS(SHARED) },
     { "memory/hot-added-refused-by-another", test_dimm_refused_by_another,
       .sim = "type=block|type=rng", .args = DIMM_ARGS(SHARED) },
