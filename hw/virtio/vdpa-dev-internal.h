@@ -58,10 +58,11 @@ typedef struct VdpaDevPiece {
  * @offered: pieces that are about to be plugged, in no order
  * @wanted: @seen and @offered
  * @mapped: pieces that are mapped, in no order
+ * @leaving: pieces unmapped in a batch: until its end the backend reaches them
  * @plug_notifier: hears of memory that is about to be plugged
  * @withdraw_bh: drops what was @offered and is not plugged
  * @active: changes are followed
- * @in_batch: a batch could not be ended
+ * @in_batch: a batch has begun and was not ended
  * @warned: it was said that there is a hole
  * @forgotten: the backend was reset and may have lost the table
  * @maps_private: the backend is known to map memory that is not shared
@@ -73,6 +74,7 @@ typedef struct VdpaDevMemory {
     GArray *offered;
     GArray *wanted;
     GArray *mapped;
+    GArray *leaving;
     NotifierWithReturn plug_notifier;
     QEMUBH *withdraw_bh;
     bool active;
@@ -273,7 +275,8 @@ bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp);
  * vdpa_dev_iotlb_cut() - take all memory from a backend that is not to be had
  * @v: the device, whose backend could not be reset and may still run
  *
- * What cannot be unmapped stays mapped.
+ * What cannot be unmapped stays mapped, and all of it while a batch cannot be
+ * ended.
  */
 void vdpa_dev_iotlb_cut(VhostVdpaDevice *v);
 

@@ -166,6 +166,9 @@ static bool vdpa_dev_unmap_piece(VhostVdpaDevice *v, unsigned index,
                                              &piece), errp)) {
         return false;
     }
+    if (v->memory->in_batch) {
+        vdpa_dev_pieces_add(v->memory->leaving, &piece);
+    }
     g_array_remove_index_fast(v->memory->mapped, index);
     return true;
 }
@@ -175,19 +178,34 @@ static bool vdpa_dev_batch_begin(VhostVdpaDevice *v, Error **errp)
     if (!(v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH))) {
         return true;
     }
-    return vdpa_dev_call_result(v, "IOTLB_BATCH_BEGIN",
-                                vdpa_dev_iotlb_send(v, VHOST_IOTLB_BATCH_BEGIN,
-                                               NULL), errp);
+    v->memory->in_batch = vdpa_dev_call_result(v, "IOTLB_BATCH_BEGIN",
+        vdpa_dev_iotlb_send(v, VHOST_IOTLB_BATCH_BEGIN, NULL), errp);
+    return v->memory->in_batch;
 }
 
 static bool vdpa_dev_batch_end(VhostVdpaDevice *v, Error **errp)
 {
-    if (!(v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH))) {
+    if (!v->memory->in_batch) {
         return true;
     }
-    v->memory->in_batch = !vdpa_dev_call_result(v, "IOTLB_BATCH_END",
-        vdpa_dev_iotlb_send(v, VHOST_IOTLB_BATCH_END, NULL), errp);
-    return !v->memory->in_batch;
+    if (!vdpa_dev_call_result(v, "IOTLB_BATCH_END",
+                              vdpa_dev_iotlb_send(v, VHOST_IOTLB_BATCH_END,
+                                                  NULL), errp)) {
+        return false;
+    }
+    v->memory->in_batch = false;
+    g_array_set_size(v->memory->leaving, 0);
+    return true;
+}
+
+/*
+ * A batch that could not be ended: as long as it is open, messages change
+ * vhost's table alone.
+ */
+static bool vdpa_dev_end_old_batch(VhostVdpaDevice *v, Error **errp)
+{
+    v->memory->forgotten |= v->memory->in_batch;
+    return vdpa_dev_batch_end(v, errp);
 }
 
 static bool vdpa_dev_find_piece(GArray *pieces, const VdpaDevPiece *piece)
@@ -321,11 +339,8 @@ bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp)
     if (v->needs_backend_reset) {
         return true;
     }
-    if (memory->in_batch) {
-        if (!vdpa_dev_batch_end(v, errp)) {
-            return false;
-        }
-        memory->forgotten = true;
+    if (!vdpa_dev_end_old_batch(v, errp)) {
+        return false;
     }
     for (unsigned i = 0; i < memory->wanted->len; i++) {
         VdpaDevPiece *piece = &g_array_index(memory->wanted, VdpaDevPiece, i);
@@ -343,6 +358,9 @@ bool vdpa_dev_iotlb_sync(VhostVdpaDevice *v, Error **errp)
 
 void vdpa_dev_iotlb_cut(VhostVdpaDevice *v)
 {
+    if (!vdpa_dev_end_old_batch(v, NULL)) {
+        return;
+    }
     for (unsigned i = v->memory->mapped->len; i-- > 0; ) {
         vdpa_dev_unmap_piece(v, i, NULL);
     }

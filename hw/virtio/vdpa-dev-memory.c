@@ -251,6 +251,7 @@ static void vdpa_dev_memory_free(VhostVdpaDevice *v)
 {
     VdpaDevMemory *memory = v->memory;
 
+    g_array_unref(memory->leaving);
     g_array_unref(memory->mapped);
     g_array_unref(memory->wanted);
     g_array_unref(memory->offered);
@@ -268,6 +269,7 @@ bool vdpa_dev_memory_map(VhostVdpaDevice *v, Error **errp)
     memory->offered = vdpa_dev_pieces_new();
     memory->wanted = g_array_new(false, false, sizeof(VdpaDevPiece));
     memory->mapped = vdpa_dev_pieces_new();
+    memory->leaving = vdpa_dev_pieces_new();
     memory->listener = (MemoryListener) {
         .name = "vhost-vdpa-device",
         .begin = vdpa_dev_memory_begin,

@@ -13,6 +13,7 @@
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
+#include "standard-headers/linux/virtio_blk.h"
 #include "vdpa-dev-helpers.h"
 
 #define GENERIC "vhost-vdpa-device-pci"
@@ -465,6 +466,45 @@ static void test_dimm_unplug_fails(VdpaTest *t)
     vdpa_blk_verify(t);
 }
 
+/* QEMU refuses a device when RCU has freed all that was given up before */
+static void wait_for_rcu(VdpaTest *t)
+{
+    g_free(vdpa_qmp_error(t, "{ 'execute': 'device_add', 'arguments': {"
+                          " 'driver': '" GENERIC "' } }"));
+}
+
+/* What vhost gave up in a batch that has no end is still the device's */
+static void test_dimm_unplug_in_batch(VdpaTest *t)
+{
+    VdpaBlkReq req;
+    uint32_t id;
+
+    g_assert_null(try_dimm(t, "dimm0"));
+    vdpa_start(t, VDPA_PLAIN, 1);
+    qvdpa_sim_do(t->sim, "hold 0");
+    vdpa_blk_request(t, &req, false, 0, NULL);
+    req.bufs[1].addr = DIMM_LAST + 1 - VDPA_SECTOR;
+    id = vdpa_submit(t, 0, req.bufs, ARRAY_SIZE(req.bufs));
+    qvdpa_sim_wait_state(t->sim, 0, "inflight", 1, VDPA_TIMEOUT_US);
+
+    qvdpa_sim_do(t->sim, "fault 0 IOTLB_BATCH_END errno=EFAULT always");
+    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS errno=EIO");
+    eject_dimm(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "IOTLB_BATCH_END", NULL);
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'object-del',"
+                             " 'arguments': { 'id': 'mem0' } }");
+    wait_for_rcu(t);
+    qvdpa_sim_do(t->sim, "release 0");
+    vdpa_complete(t, 0, id);
+    g_assert_cmphex(qtest_readb(t->qts, req.status), ==, VIRTIO_BLK_S_OK);
+
+    qvdpa_sim_do(t->sim, "unfault 0");
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_PLAIN, 1);
+    vdpa_blk_verify(t);
+}
+
 /* Nothing asks before a window moves */
 static void move_window(VdpaTest *t, uint8_t how)
 {
@@ -508,6 +548,67 @@ static void test_hole_before_start(VdpaTest *t)
     qvdpa_sim_do(t->sim, "unfault 0");
     vdpa_reset(t);
     vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+}
+
+/* Lines of the IOTLB: what vhost holds, and what the device can reach */
+static void count_tables(VdpaTest *t, unsigned *vhost, unsigned *device)
+{
+    g_auto(GStrv) lines = qvdpa_sim_command(t->sim, "iotlb 0");
+
+    *device = 0;
+    for (unsigned i = 0; lines[i]; i++) {
+        *device += g_str_has_prefix(lines[i], "device");
+    }
+    *vhost = g_strv_length(lines) - *device;
+}
+
+/* A window moves, its batch cannot be ended, and the device not be reset */
+static void break_in_batch(VdpaTest *t, const char *how)
+{
+    move_window(t, I440FX_PAM_BOTH_RAM);
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+    qvdpa_sim_do(t->sim, "fault 0 IOTLB_BATCH_END errno=EFAULT%s", how);
+    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS errno=EIO");
+    qvdpa_sim_clear(t->sim, 0);
+    move_window(t, I440FX_PAM_LOW_RAM);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "IOTLB_BATCH_END", NULL);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==,
+                    VDPA_S_DRIVER_OK);
+}
+
+/* As long as a batch is open the device keeps what is taken from vhost */
+static void test_cut_in_batch(VdpaTest *t)
+{
+    unsigned vhost, device;
+
+    break_in_batch(t, "");
+    count_tables(t, &vhost, &device);
+    g_assert_cmpuint(vhost, ==, 0);
+    g_assert_cmpuint(device, ==, 0);
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_blk_verify(t);
+}
+
+/* What the device can reach stays mapped, and so it is QEMU's to keep */
+static void test_batch_never_ends(VdpaTest *t)
+{
+    unsigned vhost, device;
+
+    break_in_batch(t, " always");
+    count_tables(t, &vhost, &device);
+    g_assert_cmpuint(vhost, >, 0);
+    /* The window: nobody can tell the device */
+    g_assert_cmpuint(device, ==, vhost + 1);
+    g_assert_cmpuint(count_changes(t), ==, 1);
+    qvdpa_sim_do(t->sim, "unfault 0");
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_MSIX, 1);
+    count_tables(t, &vhost, &device);
+    g_assert_cmpuint(device, ==, vhost);
     vdpa_blk_verify(t);
 }
 
@@ -606,9 +707,15 @@ static const VdpaCase cases[] = {
       .sim = "type=block", .args = DIMM_ARGS(SHARED) },
     { "memory/hot-removed-that-cannot-be-unmapped", test_dimm_unplug_fails,
       .sim = "type=block", .args = DIMM_ARGS(SHARED) },
+    { "memory/hot-removed-in-a-batch-without-end", test_dimm_unplug_in_batch,
+      .sim = "type=block", .args = DIMM_ARGS(SHARED) },
     { "memory/hole-while-running", test_hole_while_running,
       .sim = "type=block" },
     { "memory/hole-before-the-start", test_hole_before_start,
+      .sim = "type=block" },
+    { "memory/taken-from-a-device-in-a-batch", test_cut_in_batch,
+      .sim = "type=block" },
+    { "memory/kept-when-a-batch-never-ends", test_batch_never_ends,
       .sim = "type=block" },
     { "memory/taken-for-smm", test_smm, .sim = "type=block",
       .machine = "-M q35,smm=on -device pcie-root-port,id=rp0,addr=05.0" },
