@@ -63,6 +63,7 @@ static void sim_block_fill_config(SimDev *dev)
         .blk_size = GUINT32_TO_LE(SIM_BLK_SECTOR),
         .min_io_size = GUINT16_TO_LE(1),
         .opt_io_size = GUINT32_TO_LE(1),
+        .wce = sim_offers(dev->conf.features, VIRTIO_BLK_F_CONFIG_WCE),
         .num_queues = GUINT16_TO_LE(dev->conf.queues),
         .max_discard_sectors = UINT32_MAX,
         .max_discard_seg = GUINT32_TO_LE(1),

@@ -146,6 +146,13 @@ static const char *sim_key_parse(SimConf *conf, int key, const char *value)
     return NULL;
 }
 
+/* The keys that are switches; NULL if @key is none */
+static bool *sim_switch_find(SimConf *conf, const char *key)
+{
+    return !strcmp(key, "doorbells") ? &conf->doorbells :
+           !strcmp(key, "config-reset") ? &conf->config_reset : NULL;
+}
+
 static const char *sim_switch_parse(const char *value, bool *on)
 {
     if (!strcmp(value, "on") || !strcmp(value, "off")) {
@@ -267,6 +274,7 @@ static void sim_conf_defaults(SimDev *dev)
     conf->size = 16 << 20;
     conf->mtu = 1500;
     conf->doorbell_period = 1000;
+    conf->config_reset = conf->parent == SIM_PARENT_VP_VDPA;
     memcpy(conf->mac, mac, sizeof(mac));
     conf->mac[5] = dev->number;
 }
@@ -276,6 +284,7 @@ static const char *sim_parse_word(SimDev *dev, const char *name,
 {
     static const char *const mappings[] = { "pa", "va", NULL };
     SimConf *conf = &dev->conf;
+    bool *on = sim_switch_find(conf, name);
     int key = sim_key_find(name);
     int found;
 
@@ -286,8 +295,8 @@ static const char *sim_parse_word(SimDev *dev, const char *name,
         !strcmp(name, "parent")) {
         return NULL;
     }
-    if (!strcmp(name, "doorbells")) {
-        return sim_switch_parse(value, &conf->doorbells);
+    if (on) {
+        return sim_switch_parse(value, on);
     }
     if (!strcmp(name, "mapping")) {
         found = sim_word_find(value, mappings);
@@ -314,6 +323,12 @@ static const char *sim_parse_word(SimDev *dev, const char *name,
     return "unknown key";
 }
 
+void sim_config_put(SimDev *dev, uint64_t off, const void *bytes, size_t len)
+{
+    memcpy(dev->config + off, bytes, len);
+    memcpy(dev->host_config + off, bytes, len);
+}
+
 static const char *sim_parse_config(SimDev *dev, GPtrArray *later)
 {
     guint i;
@@ -329,7 +344,7 @@ static const char *sim_parse_config(SimDev *dev, GPtrArray *later)
         if (len > dev->conf.config_size) {
             return "config is longer than config-size";
         }
-        memcpy(dev->config, bytes, len);
+        sim_config_put(dev, 0, bytes, len);
     }
     return NULL;
 }
@@ -489,22 +504,25 @@ static void sim_config_resize(SimDev *dev, uint64_t old)
     uint64_t size = dev->conf.config_size;
 
     dev->config = g_realloc(dev->config, size + 1);
+    dev->host_config = g_realloc(dev->host_config, size + 1);
     if (size > old) {
         memset(dev->config + old, 0, size - old);
+        memset(dev->host_config + old, 0, size - old);
     }
 }
 
 const char *sim_conf_set(SimDev *dev, const char *key, const char *value)
 {
     SimConf old = dev->conf;
+    bool *on = sim_switch_find(&dev->conf, key);
     int index = sim_key_find(key);
     const char *why;
 
-    if (!strcmp(key, "doorbells")) {
-        return sim_switch_parse(value, &dev->conf.doorbells);
+    if (on) {
+        return sim_switch_parse(value, on);
     }
     if (index < 0) {
-        return "no such key, or not a number";
+        return "no such key, or neither number nor switch";
     }
     if (sim_keys[index].when == SIM_KEY_CLOSED && dev->open) {
         return "the node is open";

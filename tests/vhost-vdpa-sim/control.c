@@ -72,7 +72,7 @@ static const char *cmd_config(SimDev *dev, char **words, GString *out)
     if (off > dev->conf.config_size || len > dev->conf.config_size - off) {
         return "beyond config space";
     }
-    memcpy(dev->config + off, bytes, len);
+    sim_config_put(dev, off, bytes, len);
     if (!quiet) {
         sim_dev_config_interrupt(dev);
     }

@@ -82,6 +82,8 @@ bool sim_dev_make(SimDev *dev)
     if (conf->type->fill_config) {
         conf->type->fill_config(dev);
     }
+    dev->host_config = g_malloc(conf->config_size + 1);
+    memcpy(dev->host_config, dev->config, conf->config_size + 1);
     dev->random_state = 0;
     dev->nrings = conf->queues;
     dev->rings = g_new0(SimRing, dev->nrings);
@@ -109,6 +111,8 @@ void sim_dev_unmake(SimDev *dev)
     dev->nrings = 0;
     g_free(dev->config);
     dev->config = NULL;
+    g_free(dev->host_config);
+    dev->host_config = NULL;
     if (dev->disk) {
         sim_real.munmap(dev->disk, dev->disk_size);
         dev->disk = NULL;
@@ -190,6 +194,9 @@ void sim_dev_reset(SimDev *dev)
     }
     if (sim_reset_wipes(dev)) {
         sim_iotlb_wipe_device(dev);
+    }
+    if (dev->conf.config_reset) {
+        memcpy(dev->config, dev->host_config, dev->conf.config_size);
     }
 }
 

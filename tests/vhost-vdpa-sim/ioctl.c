@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include "sim.h"
 #include "uapi.h"
@@ -233,12 +234,23 @@ static int do_get_config(SimCall *call)
     return sim_copy_out(buf, call->dev->config + call->arg.config.off, len);
 }
 
-/* VDUSE ignores what is written; vdpa_sim_blk makes its space anew. */
-static bool sim_config_is_writable(SimDev *dev)
+/*
+ * VDUSE ignores what is written; vdpa_sim_blk makes its space anew.  A disk
+ * with VIRTIO_BLK_F_CONFIG_WCE, which that one never is, has one field that
+ * can be written.
+ */
+static bool sim_config_is_writable(SimCall *call)
 {
-    return dev->conf.parent != SIM_PARENT_VDUSE &&
-           (dev->conf.parent != SIM_PARENT_VDPA_SIM ||
-            dev->conf.type != &sim_block);
+    SimDev *dev = call->dev;
+
+    if (dev->conf.parent == SIM_PARENT_VDUSE) {
+        return false;
+    }
+    return dev->conf.parent != SIM_PARENT_VDPA_SIM ||
+           dev->conf.type != &sim_block ||
+           (sim_offers(dev->conf.features, VIRTIO_BLK_F_CONFIG_WCE) &&
+            call->arg.config.len == sizeof(uint8_t) &&
+            call->arg.config.off == offsetof(struct virtio_blk_config, wce));
 }
 
 static int do_set_config(SimCall *call)
@@ -259,7 +271,7 @@ static int do_set_config(SimCall *call)
     if (sim_copy_in(bytes, buf, len) < 0) {
         return -EFAULT;
     }
-    if (sim_config_is_writable(dev)) {
+    if (sim_config_is_writable(call)) {
         memcpy(dev->config + call->arg.config.off, bytes, len);
     }
     return 0;

@@ -288,18 +288,34 @@ static void test_block_dropped(void)
     block_dropped(GUEST_IOVA + HEADER, GUEST_IOVA + GUEST_SIZE, 512);
 }
 
-/* vdpa_sim_blk makes its config space anew at each look. */
-static void test_block_config(void)
+/* What the byte at @off is after 0x5a was written to it */
+static uint8_t written_config(int fd, uint32_t off)
 {
     uint8_t raw[sizeof(struct vhost_vdpa_config) + 1] = { 0 };
     struct vhost_vdpa_config *config = (void *)raw;
-    int fd = node_open("type=block,size=1M");
 
+    config->off = off;
     config->len = 1;
     config->buf[0] = 0x5a;
     g_assert_cmpint(call(fd, VHOST_VDPA_SET_CONFIG, config), ==, 0);
     g_assert_cmpint(call(fd, VHOST_VDPA_GET_CONFIG, config), ==, 0);
-    g_assert_cmpint(config->buf[0], ==, 0);
+    return config->buf[0];
+}
+
+/* vdpa_sim_blk makes its config space anew at each look. */
+static void test_block_config(void)
+{
+    uint32_t wce = offsetof(struct virtio_blk_config, wce);
+    int fd = node_open("type=block,size=1M");
+
+    g_assert_cmpint(written_config(fd, 0), ==, 0);
+    g_assert_cmpint(written_config(fd, wce), ==, 0);
+    close(fd);
+
+    /* VIRTIO_BLK_F_FLUSH and VIRTIO_BLK_F_CONFIG_WCE, which it lacks */
+    fd = node_open("type=block,size=1M,features=0x300000a00");
+    g_assert_cmpint(written_config(fd, 0), ==, 0);
+    g_assert_cmpint(written_config(fd, wce), ==, 0x5a);
     close(fd);
 }
 

@@ -398,6 +398,34 @@ static void test_config(void)
     close(fd);
 }
 
+/* What byte 0 is after a reset: the host has put 1 there, the driver 2 */
+static uint8_t config_after_reset(int fd)
+{
+    uint8_t byte = 2;
+
+    g_free(control_ok("config 0 0 01"));
+    g_assert_cmpint(config_call(fd, true, 0, 1, &byte), ==, 0);
+    g_assert_cmpint(set_status(fd, 0), ==, 0);
+    g_assert_cmpint(config_call(fd, false, 0, 1, &byte), ==, 0);
+    return byte;
+}
+
+static void test_config_reset(void)
+{
+    int fd = node_open(GENERIC);
+
+    g_assert_cmpint(config_after_reset(fd), ==, 2);
+    g_free(control_ok("set 0 config-reset on"));
+    g_assert_cmpint(config_after_reset(fd), ==, 1);
+    close(fd);
+    fd = node_open(GENERIC ",parent=vp_vdpa");
+    g_assert_cmpint(config_after_reset(fd), ==, 1);
+    close(fd);
+    fd = node_open(GENERIC ",parent=vp_vdpa,config-reset=off");
+    g_assert_cmpint(config_after_reset(fd), ==, 2);
+    close(fd);
+}
+
 static uint32_t config_size(const char *conf)
 {
     int fd = node_open(conf);
@@ -1432,6 +1460,7 @@ static void test_control_errors(void)
     assert_refused("set 0 queue-max 70000");
     assert_refused("set 0 type net");
     assert_refused("set 0 queues 5");
+    assert_refused("set 0 config-reset maybe");
     assert_refused("config 0 64 00");
     assert_refused("config 0 0 abc");
     assert_refused("interrupt 0 2");
@@ -1554,6 +1583,7 @@ static void add_dispatch_tests(void)
     g_test_add_func("/dispatch/status", test_status);
     g_test_add_func("/dispatch/status-vp_vdpa", test_status_vp_vdpa);
     g_test_add_func("/dispatch/config", test_config);
+    g_test_add_func("/dispatch/config-reset", test_config_reset);
     g_test_add_func("/dispatch/config-sizes", test_config_sizes);
     g_test_add_func("/dispatch/config-call", test_config_call);
     g_test_add_func("/dispatch/vring-num", test_vring_num);

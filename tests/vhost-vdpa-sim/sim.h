@@ -107,6 +107,7 @@ typedef struct SimConf {
     uint64_t memlock;
     uint64_t run;
     bool doorbells;
+    bool config_reset;
     char *file;
     uint64_t size;
     uint8_t mac[6];
@@ -189,6 +190,7 @@ struct SimDev {
     char *env;              /* the text that conf was made from */
     SimConf conf;
     uint8_t *config;
+    uint8_t *host_config;   /* without what the driver did to it */
     uint8_t *disk;
     uint64_t disk_size;
 
@@ -324,6 +326,9 @@ void sim_complain(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
  * the descriptor table's lock.
  */
 SimDev *sim_dev_get(unsigned number, bool refresh);
+
+/* Changes config space as the host does: a reset does not undo it. */
+void sim_config_put(SimDev *dev, uint64_t off, const void *bytes, size_t len);
 
 /* The device if it exists already.  Any thread, no lock. */
 SimDev *sim_dev_peek(unsigned number);
