@@ -84,6 +84,35 @@ typedef struct VdpaDevMemory {
     bool maps_private;
 } VdpaDevMemory;
 
+/**
+ * VdpaDevField - a field of config space that drivers write
+ * @device_id: the virtio id of the type that has it
+ * @offset: where it is
+ * @size: bytes
+ * @name: its name in the virtio specification
+ * @act: that it is written has an effect of its own, and leaves no state
+ */
+typedef struct VdpaDevField {
+    uint32_t device_id;
+    uint32_t offset;
+    uint32_t size;
+    const char *name;
+    bool act;
+} VdpaDevField;
+
+/* vdpa-dev-types.c */
+
+/**
+ * vdpa_dev_type_field() - find a field that an access of the driver's writes
+ * @device_id: the virtio id
+ * @offset: where in config space it begins
+ * @size: bytes, more than 0
+ *
+ * Returns: the first field that it touches, or NULL when none is known.
+ */
+const VdpaDevField *vdpa_dev_type_field(uint32_t device_id, uint32_t offset,
+                                        uint32_t size);
+
 /* vdpa-dev-ops.c */
 
 /**
@@ -320,6 +349,35 @@ void vdpa_dev_config_cleanup(VhostVdpaDevice *v);
  * Returns: true on success.
  */
 bool vdpa_dev_config_bind(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_config_save() - read what the device shows where the driver wrote
+ * @v: the device, about to be reset on the driver's behalf
+ * @errp: filled with device, call and errno
+ *
+ * vdpa_dev_config_restore() compares with it.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_config_save(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_config_restore() - write again what the driver wrote before a reset
+ * @v: the device, at FEATURES_OK
+ * @errp: filled with the field and what failed, or what it is instead
+ *
+ * In the driver's order, each as it was written, less what was overwritten and
+ * what is an act.  Does nothing when the backend was not reset since.
+ *
+ * Returns: true when it shows what vdpa_dev_config_save() has read.
+ */
+bool vdpa_dev_config_restore(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_config_forget() - the driver has reset the device
+ * @v: the device, realized
+ */
+void vdpa_dev_config_forget(VhostVdpaDevice *v);
 
 /* VirtioDeviceClass::config_read */
 void vdpa_dev_config_read(VirtIODevice *vdev, uint32_t offset, uint32_t size);

@@ -55,6 +55,7 @@ bool vdpa_dev_negotiate(VhostVdpaDevice *v, Error **errp)
                     vdpa_dev_set_status(v, driver, errp) &&
                     vdpa_dev_set_features(v, errp) &&
                     vdpa_dev_advance(v, driver | VIRTIO_CONFIG_S_FEATURES_OK,
-                                     errp);
+                                     errp) &&
+                    vdpa_dev_config_restore(v, errp);
     return v->negotiated;
 }

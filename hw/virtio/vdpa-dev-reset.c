@@ -19,6 +19,7 @@ bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp)
     v->negotiated = false;
     v->memory->forgotten |= !(v->hdev.backend_cap &
                              BIT_ULL(VHOST_BACKEND_F_IOTLB_PERSIST));
+    v->config_lost = true;
     /* When it cannot be bound again the next start tries, and says so */
     v->config_call = false;
     vdpa_dev_config_bind(v, NULL);

@@ -105,7 +105,8 @@ reset_negotiated:
 
 bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
 {
-    bool ok = !keep || vdpa_dev_save_rings(v, errp);
+    bool ok = !keep || (vdpa_dev_save_rings(v, errp) &&
+                        vdpa_dev_config_save(v, errp));
 
     vdpa_dev_set_started(v, false);
     ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);

@@ -149,7 +149,7 @@ static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
         vdpa_dev_try_start(v, status);
     } else if (!should_start && v->started) {
         vdpa_dev_try_stop(v, status);
-    } else if (!status && v->negotiated) {
+    } else if (!status && (v->negotiated || v->config_writes->len)) {
         vdpa_dev_try_reset(v);
     }
     if (status) {
@@ -171,6 +171,7 @@ static void vdpa_dev_reset(VirtIODevice *vdev)
     v->failed = false;
     v->kick_started = false;
     vdpa_dev_forget_rings(v);
+    vdpa_dev_config_forget(v);
     v->set_config_failed = false;
 }
 

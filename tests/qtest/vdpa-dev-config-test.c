@@ -27,13 +27,6 @@
 #define CONFIG_NODE(id) \
     "type=generic,id=" id ",config-size=64,config=" CONFIG_HEX
 
-/* Where the device-specific config space begins in its BAR */
-static uint64_t config_base(VdpaTest *t)
-{
-    return t->pci->device_cfg_offset ?:
-           VIRTIO_PCI_CONFIG_OFF(t->pci->pdev->msix_enabled);
-}
-
 static uint32_t config_read(VdpaTest *t, unsigned offset, unsigned len)
 {
     switch (len) {
@@ -43,23 +36,6 @@ static uint32_t config_read(VdpaTest *t, unsigned offset, unsigned len)
         return t->vdev->bus->config_readw(t->vdev, offset);
     default:
         return t->vdev->bus->config_readl(t->vdev, offset);
-    }
-}
-
-static void config_write(VdpaTest *t, unsigned offset, unsigned len,
-                         uint32_t value)
-{
-    uint64_t at = config_base(t) + offset;
-
-    switch (len) {
-    case 1:
-        qpci_io_writeb(t->pci->pdev, t->pci->bar, at, value);
-        break;
-    case 2:
-        qpci_io_writew(t->pci->pdev, t->pci->bar, at, value);
-        break;
-    default:
-        qpci_io_writel(t->pci->pdev, t->pci->bar, at, value);
     }
 }
 
@@ -121,9 +97,9 @@ static void test_access_beyond_end(VdpaTest *t)
     g_assert_cmphex(config_read(t, CONFIG_SIZE, 1), ==, 0xff);
     g_assert_cmphex(config_read(t, CONFIG_SIZE, 4), ==, 0xffffffff);
     g_assert_cmphex(config_read(t, 4092, 4), ==, 0xffffffff);
-    config_write(t, CONFIG_SIZE, 1, 0x11);
-    config_write(t, CONFIG_SIZE, 4, 0x11111111);
-    config_write(t, 4095, 1, 0x11);
+    vdpa_config_write(t, CONFIG_SIZE, 1, 0x11);
+    vdpa_config_write(t, CONFIG_SIZE, 4, 0x11111111);
+    vdpa_config_write(t, 4095, 1, 0x11);
 
     log = qvdpa_sim_log(t->sim, 0);
     g_assert_cmpuint(qvdpa_log_count(log, "GET_CONFIG"), ==, 0);
@@ -141,7 +117,7 @@ static void test_access_across_end(VdpaTest *t)
     g_assert_cmphex(config_read(t, 5, 1), ==, 0x45);
     g_assert_cmphex(config_read(t, 6, 1), ==, 0xff);
     config_read(t, 4, 4);
-    config_write(t, 4, 4, 0x12345678);
+    vdpa_config_write(t, 4, 4, 0x12345678);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
 }
 
@@ -185,7 +161,7 @@ static void check_write(VdpaTest *t, unsigned offset, unsigned len,
         want[offset + i] = value >> (8 * i);
     }
     qvdpa_sim_clear(t->sim, 0);
-    config_write(t, offset, len, value);
+    vdpa_config_write(t, offset, len, value);
 
     log = qvdpa_sim_log(t->sim, 0);
     g_assert_cmpuint(qvdpa_log_count(log, "SET_CONFIG"), ==, 1);
@@ -335,7 +311,7 @@ static void test_failed_write(VdpaTest *t)
 {
     vdpa_start(t, VDPA_PLAIN, 1);
     qvdpa_sim_do(t->sim, "fault 0 SET_CONFIG errno=EINVAL");
-    config_write(t, 4, 2, 0x1234);
+    vdpa_config_write(t, 4, 2, 0x1234);
     vdpa_expect_message(t, t->node, "SET_CONFIG", strerror(EINVAL), NULL);
     g_assert_cmphex(config_read(t, 4, 2), ==, 0x4544);
     check_write(t, 4, 2, 0x1234);
@@ -344,7 +320,7 @@ static void test_failed_write(VdpaTest *t)
 /* A parent that takes a write and ignores it */
 static void test_ignored_write(VdpaTest *t)
 {
-    config_write(t, 4, 2, 0x1234);
+    vdpa_config_write(t, 4, 2, 0x1234);
     g_assert_cmphex(config_read(t, 4, 2), ==, 0x4544);
 }
 

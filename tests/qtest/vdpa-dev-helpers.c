@@ -470,6 +470,24 @@ void vdpa_set_status(VdpaTest *t, uint8_t status)
     t->vdev->bus->set_status(t->vdev, status);
 }
 
+void vdpa_config_write(VdpaTest *t, unsigned offset, unsigned len,
+                       uint32_t value)
+{
+    uint64_t at = (t->pci->device_cfg_offset ?:
+                   VIRTIO_PCI_CONFIG_OFF(t->pci->pdev->msix_enabled)) + offset;
+
+    switch (len) {
+    case 1:
+        qpci_io_writeb(t->pci->pdev, t->pci->bar, at, value);
+        break;
+    case 2:
+        qpci_io_writew(t->pci->pdev, t->pci->bar, at, value);
+        break;
+    default:
+        qpci_io_writel(t->pci->pdev, t->pci->bar, at, value);
+    }
+}
+
 /* The life of a driver */
 
 void vdpa_choose_features(VdpaTest *t, VdpaStartFlags flags)

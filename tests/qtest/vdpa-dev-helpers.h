@@ -349,6 +349,16 @@ uint8_t vdpa_status(VdpaTest *t);
  */
 void vdpa_set_status(VdpaTest *t, uint8_t status);
 
+/**
+ * vdpa_config_write:
+ * @t: the test
+ * @offset: offset in the device's config space
+ * @len: 1, 2 or 4 bytes
+ * @value: what to write, in one access
+ */
+void vdpa_config_write(VdpaTest *t, unsigned offset, unsigned len,
+                       uint32_t value);
+
 /* The life of a driver */
 
 /**

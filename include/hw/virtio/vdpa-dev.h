@@ -59,6 +59,8 @@ struct VhostVdpaDevice {
     struct VdpaDevDoorbells *doorbells;
     struct VdpaDevMemory *memory;
     EventNotifier config_notifier;
+    /* What the driver has written to config space since its reset */
+    GArray *config_writes;
     Error *migration_blocker;
 
     /* Why the rings cannot go on where they were, or NULL */
@@ -72,6 +74,8 @@ struct VhostVdpaDevice {
     bool suspended;
     /* The backend has config_notifier */
     bool config_call;
+    /* The backend was reset, and may have lost what was written */
+    bool config_lost;
     /* The last reset failed: memory was taken from the backend */
     bool needs_backend_reset;
     /* NEEDS_RESET is shown, or will be when the driver can see it */
