@@ -5,23 +5,20 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run check faults e2e bench series series-check refresh tree build docs lint clean packages
+.PHONY: help run check faults e2e bench series series-check refresh tree build docs lint clean packages python
 
 run: build        ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-vdpa-0 for a real one)
 	@tools/kernel 6.1
 	@tools/run
 
-check: build      ## every test: simulator, also against real kernels, qtests, faults, end to end, series, manual, lint (PARTS="qtest lint")
-	@tools/kernel-vdpa 6.1 6.12
-	@$(if $(filter faults sanitizers,$(or $(PARTS),faults)),tools/build sanitizers)
+check: python     ## every test: simulator, also against real kernels, qtests, faults, end to end, series, manual, lint (PARTS="qtest lint")
 	@tools/check $(PARTS)
 
 faults: build     ## each call that the device makes fails in each way, and random answers, under ASan, LSan and UBSan
 	@tools/build sanitizers
 	@tools/faults
 
-e2e: build        ## the tests on real kernels' vDPA devices, alone
-	@tools/kernel-vdpa 6.1 6.12
+e2e: python       ## the tests on real kernels' vDPA devices, alone
 	@tools/check e2e-6.1 e2e-6.12
 
 series: tree      ## build/series: the patches for git am and for quilt, verified
@@ -61,3 +58,7 @@ help:             ## this list
 
 packages:
 	@tools/packages
+
+# tools/check sets up what its parts need, but it is Python itself
+python:
+	@[ -x /usr/bin/python3 ] || tools/packages

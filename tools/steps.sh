@@ -30,16 +30,17 @@ step_hunks() { sed -n '/^diff --git /,$p' "patches/$1"; }
 
 # step_list STEP Files|Append: the paths that these lines name, one a line
 step_list() {
-    step_head "$1" | sed -n "s/^$2://p" | tr -s '[:space:]' '\n' | sed '/^$/d'
+    awk -v key="$2:" '/^diff --git / { exit } $1 == key { for (i = 2; i <= NF; i++) print $i }' "patches/$1"
 }
 
 # check_steps: stops when the series names something that is not there
 check_steps() {
-    local step path
+    local step path line
     [ -f patches/series ] || die "patches/series is missing"
     for step in $(step_names); do
         [ -f "patches/$step" ] || die "patches/series names $step, which is not in patches/"
-        [ "$(head -c 9 "patches/$step")" = "Subject: " ] ||
+        line=$(head -n 1 "patches/$step")
+        [[ $line == "Subject: "* ]] ||
             die "patches/$step does not start with 'Subject: '"
         for path in $(step_list "$step" Files) $(step_list "$step" Append); do
             [ -e "$path" ] || die "patches/$step names $path, which does not exist"
@@ -53,46 +54,53 @@ step_message() {
         sed -e '1s/^Subject: //' -e '/^Files:/d' -e '/^Append:/d' | git stripspace
 }
 
-# files_below PATH: the regular files of the project root at or below PATH
+# files_below PATH...: the regular files of the project root at or below the paths
 files_below() {
-    find "$1" \( -name .git -o -name __pycache__ -o -name .pytest_cache \) -prune -o \
+    find "$@" \( -name .git -o -name __pycache__ -o -name .pytest_cache \) -prune -o \
         -type f ! -name '*~' ! -name '*.orig' ! -name '*.rej' ! -name '.*.sw?' -print |
         LC_ALL=C sort
 }
 
 # step_files STEP: the files, one a line, that the step copies
 step_files() {
-    local path
-    for path in $(step_list "$1" Files); do
-        files_below "${path%/}"
-    done
+    local -a paths
+    mapfile -t paths < <(step_list "$1" Files)
+    [ ${#paths[@]} -eq 0 ] || files_below "${paths[@]%/}"
 }
 
 # all_files: what the steps of the series copy
 all_files() { step_names | while read -r step; do step_files "$step"; done; }
 
-# index_put FILE PATH: in the index, PATH gets the content of FILE
-index_put() {
-    local mode=100644 blob
-    [ ! -x "$1" ] || mode=100755
-    blob=$(qgit hash-object -w --no-filters --stdin < "$1")
-    qgit update-index --add --cacheinfo "$mode,$blob,$2"
+# all_paths: what they copy and append
+all_paths() { all_files; step_names | while read -r step; do step_list "$step" Append; done; }
+
+# stray_files: at a path as QEMU has them, but named by no step
+stray_files() {
+    files_below hw include tests docs subprojects qapi scripts 2> /dev/null | grep -vxF -f <(all_paths)
+}
+
+# step_entries STEP: all of the step but its hunks, as git update-index --index-info wants it
+step_entries() {
+    local path entry
+    local -a files
+    mapfile -t files < <(step_files "$1")
+    [ ${#files[@]} -eq 0 ] || paste -d ' \t' \
+        <(for path in "${files[@]}"; do if [ -x "$path" ]; then echo 100755; else echo 100644; fi; done) \
+        <(printf '%s\n' "${files[@]/#/$PWD/}" | qgit hash-object -w --no-filters --stdin-paths) \
+        <(printf '%s\n' "${files[@]}")
+    for path in $(step_list "$1" Append); do
+        entry=$(qgit ls-files -s -- "$path")
+        [ -n "$entry" ] || die "patches/$1: Append: QEMU has no $path"
+        printf '%s %s\t%s\n' "${entry%% *}" "$({ qgit cat-file blob ":$path"; cat "$path"; } |
+            qgit hash-object -w --no-filters --stdin)" "$path"
+    done
 }
 
 # step_prepare STEP: in the index ($GIT_INDEX_FILE), all of the step but its hunks
 step_prepare() {
-    local path entry mode blob
-    for path in $(step_files "$1"); do
-        index_put "$path" "$path"
-    done
-    for path in $(step_list "$1" Append); do
-        entry=$(qgit ls-files -s -- "$path")
-        [ -n "$entry" ] || die "patches/$1: Append: QEMU has no $path"
-        mode=${entry%% *}
-        blob=$({ qgit cat-file blob ":$path"; cat "$path"; } |
-            qgit hash-object -w --no-filters --stdin)
-        qgit update-index --cacheinfo "$mode,$blob,$path"
-    done
+    local entries
+    entries=$(step_entries "$1")
+    [ -z "$entries" ] || qgit update-index --add --index-info <<< "$entries"
 }
 
 # step_apply STEP: in the index, the whole of the step
@@ -112,16 +120,13 @@ index_diff() {
 
 # series_key: changes when anything that the commits are made of does
 series_key() {
+    local -a steps paths
+    mapfile -t steps < <(step_names)
+    mapfile -t paths < <(all_paths)
     {
         qgit rev-parse pristine
-        cat tools/steps.sh patches/series
-        step_names | while read -r step; do
-            cat "patches/$step"
-            { step_files "$step"; step_list "$step" Append; } | while read -r path; do
-                stat -c '%n %a' "$path"
-                cat "$path"
-            done
-        done
+        stat -c '%n %a' "${paths[@]}"
+        cat tools/steps.sh patches/series "${steps[@]/#/patches/}" "${paths[@]}"
     } | sha256sum | cut -d' ' -f1
 }
 
