@@ -2,7 +2,7 @@
  * QTest testcase for vhost-vdpa-device: the device and the rest of QEMU
  *
  * What the device shares with others: discarding of RAM, the dirty log, the
- * listeners of the memory map, a vIOMMU, file descriptors.
+ * listeners of the memory map, a vIOMMU, file descriptors, the virtio core.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
+#include "standard-headers/linux/virtio_ring.h"
 #include "vdpa-dev-helpers.h"
 
 #define GENERIC "vhost-vdpa-device-pci"
@@ -293,6 +294,120 @@ static void test_cont_out_of_descriptors(VdpaTest *t)
     }
 }
 
+/* The virtio core: DEVICE_NEEDS_RESET of other devices */
+
+#define DISK    " -blockdev null-co,node-name=disk,read-zeroes=on" \
+                " -device virtio-blk-pci,drive=disk,addr=04.0"
+
+/* It looks at its ring at each write of the status */
+#define RNG     " -device virtio-rng-pci,addr=04.0"
+
+/* The next request is none: it starts behind the end of the descriptors */
+static void offer_garbage(VdpaTest *t)
+{
+    QVirtQueue *vq = t->ring[0].vq;
+
+    qtest_writew(t->qts, vq->avail + offsetof(struct vring_avail, ring[0]),
+                 vq->size);
+    qtest_writew(t->qts, vq->avail + offsetof(struct vring_avail, idx), 1);
+    t->vdev->bus->virtqueue_kick(t->vdev, vq);
+}
+
+static void withdraw_garbage(VdpaTest *t)
+{
+    qtest_writew(t->qts, t->ring[0].vq->avail +
+                 offsetof(struct vring_avail, idx), 0);
+}
+
+/* Config interrupts since the last call, by the generation */
+static unsigned config_interrupts(VdpaTest *t, uint8_t *generation)
+{
+    uint8_t before = *generation;
+
+    *generation = vdpa_generation(t);
+    return (uint8_t)(*generation - before);
+}
+
+static void test_needs_reset(VdpaTest *t)
+{
+    uint8_t generation = vdpa_generation(t), data[VDPA_SECTOR];
+
+    vdpa_start(t, VDPA_PLAIN, 1);
+    offer_garbage(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, "is available", NULL);
+    g_assert_cmpuint(config_interrupts(t, &generation), ==, 1);
+    g_assert_cmphex(vdpa_take_isr(t), ==, 3);
+
+    /* The driver cannot take it back, and is not told again */
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED);
+    g_assert_cmphex(vdpa_status(t), ==,
+                    VDPA_S_BROKEN | VIRTIO_CONFIG_S_FAILED);
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'stop' }");
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'cont' }");
+    g_assert_cmphex(vdpa_status(t), ==,
+                    VDPA_S_BROKEN | VIRTIO_CONFIG_S_FAILED);
+    g_assert_cmpuint(config_interrupts(t, &generation), ==, 0);
+    g_assert_cmphex(vdpa_take_isr(t), ==, 0);
+
+    vdpa_reset(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER);
+    vdpa_start(t, VDPA_PLAIN, 1);
+    vdpa_blk_rw(t, false, 0, data);
+    g_assert_cmpuint(config_interrupts(t, &generation), ==, 0);
+}
+
+/* A device that stores the status itself, as the driver writes it */
+static void test_needs_reset_stored(VdpaTest *t)
+{
+    uint8_t generation = vdpa_generation(t);
+
+    vdpa_start(t, VDPA_PLAIN, 1);
+    offer_garbage(t);
+    withdraw_garbage(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, "is available", NULL);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    g_assert_cmpuint(config_interrupts(t, &generation), ==, 1);
+}
+
+/* Raised at DRIVER_OK, in the device's own set_status */
+static void test_needs_reset_at_start(VdpaTest *t)
+{
+    uint8_t generation = vdpa_generation(t);
+
+    vdpa_prepare(t, VDPA_PLAIN, 1);
+    offer_garbage(t);
+    vdpa_expect_silence(t);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    g_free(vdpa_take_stderr(t));
+    g_assert_cmpuint(config_interrupts(t, &generation), ==, 1);
+}
+
+/* Raised before DRIVER_OK, by a ring that cannot be mapped */
+static void test_needs_reset_before_start(VdpaTest *t)
+{
+    const uint64_t desc = VDPA_RAM_SIZE - sizeof(struct vring_desc);
+    uint8_t generation = vdpa_generation(t);
+
+    vdpa_prepare(t, VDPA_PLAIN, 1);
+    qpci_io_writel(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
+                   vdpa_common_offset(queue_desc_lo), desc);
+    vdpa_common_writew(t, vdpa_common_offset(queue_enable), 1);
+    vdpa_expect_message(t, "Cannot map", NULL);
+    g_assert_cmphex(vdpa_status(t), ==,
+                    VDPA_S_FEATURES_OK | VIRTIO_CONFIG_S_NEEDS_RESET);
+    g_assert_cmpuint(config_interrupts(t, &generation), ==, 0);
+
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    g_assert_cmpuint(config_interrupts(t, &generation), ==, 1);
+}
+
 static const VdpaCase cases[] = {
     { "ram-discard/disabled-while-plugged", test_ram_discard,
       .sim = "type=block", .plug = true, .args = MEMORY_DEVICE },
@@ -305,6 +420,15 @@ static const VdpaCase cases[] = {
       .machine = "-M q35 -device " GENERIC ",id=" QVHOST_VDPA_ID
       ",addr=04.0,vhostdev=/dev/vhost-vdpa-0,iommu_platform=on"
       " -device intel-iommu" },
+    { "needs-reset/stays", test_needs_reset, .sim = "type=block",
+      .plug = true, .args = DISK },
+    { "needs-reset/stays-though-the-device-stores-another",
+      test_needs_reset_stored, .sim = "type=block", .plug = true,
+      .args = RNG },
+    { "needs-reset/raised-at-driver-ok", test_needs_reset_at_start,
+      .sim = "type=block", .plug = true, .args = RNG },
+    { "needs-reset/raised-before-driver-ok", test_needs_reset_before_start,
+      .sim = "type=block", .plug = true, .args = RNG },
     { "descriptors/none-left-at-start", test_start_out_of_descriptors,
       .sim = "type=net" },
     { "descriptors/none-left-at-cont", test_cont_out_of_descriptors,
