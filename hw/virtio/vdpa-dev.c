@@ -208,6 +208,26 @@ static void vdpa_dev_queue_enable(VirtIODevice *vdev, uint32_t queue_index)
     }
 }
 
+/*
+ * virtio-mmio's QueueReady.  A driver may stop using a ring there, but no
+ * backend is asked to stop one alone: not all survive it.
+ */
+static void vdpa_dev_queue_ready(VirtIODevice *vdev, uint32_t queue_index,
+                                 bool ready)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+    Error *err = NULL;
+
+    if (ready) {
+        vdpa_dev_queue_enable(vdev, queue_index);
+    } else if (v->started && queue_index < v->num_rings &&
+               v->rings[queue_index].used) {
+        error_setg(&err, "%s: the driver stopped using ring %" PRIu32
+                   " after DRIVER_OK", v->name, queue_index);
+        vdpa_dev_stop_and_fail(v, err);
+    }
+}
+
 /* A kick that reaches QEMU: a legacy driver may use a device before DRIVER_OK */
 static void vdpa_dev_handle_output(VirtIODevice *vdev, VirtQueue *vq)
 {
@@ -469,6 +489,7 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
         "off: hide VIRTIO_F_IN_ORDER; on: as the host has it");
     dc->desc = "Generic vDPA device (vhost-vdpa)";
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    vdc->queue_size_is_max = true;
     vdc->realize = vdpa_dev_realize;
     vdc->unrealize = vdpa_dev_unrealize;
     vdc->get_features = vdpa_dev_get_features;
@@ -481,6 +502,7 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
     vdc->reset = vdpa_dev_reset;
     vdc->queue_reset = vdpa_dev_queue_reset;
     vdc->queue_enable = vdpa_dev_queue_enable;
+    vdc->queue_ready = vdpa_dev_queue_ready;
     vdc->start_ioeventfd = vdpa_dev_start_ioeventfd;
     vdc->stop_ioeventfd = vdpa_dev_stop_ioeventfd;
     vdc->get_vhost = vdpa_dev_get_vhost;

@@ -15,7 +15,6 @@
 #include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
 #include "libqos/fw_cfg.h"
-#include "libqos/virtio-mmio-modern.h"
 #include "standard-headers/linux/virtio_blk.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "boot-sector.h"
@@ -782,77 +781,6 @@ static void test_legacy_driver_on_transitional(VdpaTest *t)
     vdpa_blk_verify(t);
 }
 
-#define MICROVM_MMIO_BASE       0xfeb00000
-#define MICROVM_MMIO_SIZE       512
-#define MICROVM_MMIO_SLOTS      24
-
-#define MICROVM "-M microvm -global virtio-mmio.force-legacy=false"
-
-/* Finds the only device on a microvm */
-static void find_mmio(VdpaTest *t, QVirtioMMIODevice *mmio)
-{
-    int i;
-
-    for (i = 0; i < MICROVM_MMIO_SLOTS; i++) {
-        if (qvirtio_mmio_modern_init(mmio, t->qts, MICROVM_MMIO_BASE +
-                                     i * MICROVM_MMIO_SIZE)) {
-            t->vdev = &mmio->vdev;
-            qvirtio_start_device(t->vdev);
-            return;
-        }
-    }
-    g_assert_not_reached();
-}
-
-static void test_mmio_block(VdpaTest *t)
-{
-    QVirtioMMIODevice mmio;
-
-    find_mmio(t, &mmio);
-    g_assert_cmpuint(t->vdev->device_type, ==, VIRTIO_ID_BLOCK);
-    vdpa_start(t, VDPA_PLAIN, 1);
-    verify_often(t);
-    vdpa_reset(t);
-    vdpa_start(t, VDPA_PLAIN, 1);
-    vdpa_blk_verify(t);
-    vdpa_forget_rings(t);
-}
-
-static void test_mmio_ring_max(VdpaTest *t)
-{
-    QVirtioMMIODevice mmio;
-
-    find_mmio(t, &mmio);
-    vdpa_negotiate(t, VDPA_PLAIN);
-    t->vdev->bus->queue_select(t->vdev, 0);
-    g_assert_cmpuint(t->vdev->bus->get_queue_size(t->vdev), ==, 64);
-}
-
-static void test_mmio_any_id(VdpaTest *t)
-{
-    QVirtioMMIODevice mmio;
-
-    find_mmio(t, &mmio);
-    g_assert_cmpuint(t->vdev->device_type, ==, 100);
-}
-
-static void test_mmio_config_window(VdpaTest *t)
-{
-    QVirtioMMIODevice mmio;
-    g_autofree char *error = NULL;
-
-    /* 256 bytes fit behind the registers; nothing more does */
-    find_mmio(t, &mmio);
-    g_assert_cmphex(t->vdev->bus->config_readb(t->vdev, 255), ==, 0);
-    error = vdpa_run_to_exit(t, "type=generic,id=2,config-size=257", MICROVM
-                             " -device vhost-vdpa-device,"
-                             "vhostdev=/dev/vhost-vdpa-0");
-    vdpa_assert_has(error, "/dev/vhost-vdpa-0");
-    vdpa_assert_has(error, "GET_CONFIG_SIZE");
-    vdpa_assert_has(error, "257");
-    vdpa_assert_has(error, "256");
-}
-
 /* Ways to hand a descriptor over */
 
 static int open_node(VdpaTest *t)
@@ -1164,18 +1092,6 @@ static const VdpaCase cases[] = {
     { "pci/legacy-driver-on-transitional-msix",
       test_legacy_driver_on_transitional, .plug = true,
       .args = VDPA_LEGACY_MODEL, .data = FLAGS(VDPA_MSIX) },
-    { "mmio/block", test_mmio_block, .machine = MICROVM
-      " -device vhost-vdpa-device,id=vdpa0,vhostdev=/dev/vhost-vdpa-0" },
-    { "mmio/ring-maximum-is-the-backends", test_mmio_ring_max,
-      .sim = "type=block,queue-max=64", .machine = MICROVM
-      " -device vhost-vdpa-device,id=vdpa0,vhostdev=/dev/vhost-vdpa-0" },
-    { "mmio/id-above-63", test_mmio_any_id, .sim = "type=generic,id=100",
-      .machine = MICROVM
-      " -device vhost-vdpa-device,id=vdpa0,vhostdev=/dev/vhost-vdpa-0" },
-    { "mmio/config-window", test_mmio_config_window,
-      .sim = "type=generic,id=2,config-size=256",
-      .machine = MICROVM
-      " -device vhost-vdpa-device,id=vdpa0,vhostdev=/dev/vhost-vdpa-0" },
     /* descriptors */
     { "fd/from-fdset", test_fdset, VDPA_NEEDS_BLOCK, .plug = true },
     { "fd/named-by-getfd", test_getfd, VDPA_NEEDS_BLOCK, .plug = true },
