@@ -16,6 +16,7 @@
 #include "hw/virtio/vdpa-dev-internal.h"
 #include "hw/virtio/virtio-bus.h"
 #include "migration/blocker.h"
+#include "migration/vmstate.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
@@ -473,6 +474,12 @@ static Property vdpa_dev_properties[] = {
     DEFINE_PROP_END_OF_LIST(),
 };
 
+/* The blocker keeps it from being saved, this also from being loaded */
+static const VMStateDescription vmstate_vdpa_dev = {
+    .name = TYPE_VHOST_VDPA_DEVICE,
+    .unmigratable = 1,
+};
+
 static void vdpa_dev_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
@@ -488,6 +495,7 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
     object_class_property_set_description(klass, "in_order",
         "off: hide VIRTIO_F_IN_ORDER; on: as the host has it");
     dc->desc = "Generic vDPA device (vhost-vdpa)";
+    dc->vmsd = &vmstate_vdpa_dev;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     vdc->queue_size_is_max = true;
     vdc->realize = vdpa_dev_realize;

@@ -944,39 +944,6 @@ static void test_firmware_boots(VdpaTest *t)
     rmdir(dir);
 }
 
-/* Migration */
-
-static void test_migration_refused(VdpaTest *t)
-{
-    g_autofree char *migrate = NULL;
-    g_autofree char *savevm = NULL;
-
-    migrate = vdpa_qmp_error(t, "{ 'execute': 'migrate', 'arguments': {"
-                             " 'uri': 'exec:cat>/dev/null' } }");
-    vdpa_assert_has(migrate, "vhost-vdpa-device");
-    savevm = qtest_hmp(t->qts, "savevm snap");
-    vdpa_assert_has(savevm, "vhost-vdpa-device");
-    vdpa_start(t, VDPA_PLAIN, 1);
-    vdpa_blk_verify(t);
-}
-
-static void test_only_migratable(VdpaTest *t)
-{
-    g_autofree char *error = vdpa_try_plug(t, "vhost-vdpa-device-pci", "");
-
-    vdpa_assert_has(error, "only-migratable");
-    vdpa_assert_balanced(t);
-}
-
-static void test_migration_after_unplug(VdpaTest *t)
-{
-    vdpa_plug(t, "vhost-vdpa-device-pci", "");
-    vdpa_unplug(t);
-    qtest_qmp_assert_success(t->qts, "{ 'execute': 'migrate',"
-                             " 'arguments': { 'uri': 'exec:cat>/dev/null' } }");
-    qtest_qmp_eventwait(t->qts, "STOP");
-}
-
 #define HOT_MEMORY " -m 128M,slots=1,maxmem=1G" \
     " -object memory-backend-memfd,id=mem0,size=128M,share=on"
 
@@ -1107,12 +1074,6 @@ static const VdpaCase cases[] = {
       .data = "" },
     { "firmware-boots-from-it-modern", test_firmware_boots, .plug = true,
       .data = ",disable-legacy=on" },
-    { "migration/refused-with-reason", test_migration_refused,
-      VDPA_NEEDS_BLOCK },
-    { "migration/only-migratable-refuses", test_only_migratable,
-      .plug = true, .args = " -only-migratable" },
-    { "migration/works-after-unplug", test_migration_after_unplug,
-      VDPA_NEEDS_BLOCK, .plug = true },
 };
 
 static void register_vdpa_dev_test(void)
