@@ -26,6 +26,8 @@
 #include "sysemu/sysemu.h"
 #include "trace.h"
 
+#define TYPE_VDPA_DEV_LEAVING "vhost-vdpa-device-leaving"
+
 /* The config space of virtio-mmio: 0x100 to the end of its 0x200 bytes */
 #define VDPA_DEV_SMALLEST_CONFIG_WINDOW 0x100
 
@@ -413,25 +415,30 @@ close:
     vdpa_dev_close(v);
 }
 
-static void vdpa_dev_gone(Object *transport, const char *name, void *opaque)
-{
-    trace_vdpa_dev_gone(transport);
-    rcu_hurry_end();
-}
-
 /*
  * RCU frees the transport.  Before that there is no DEVICE_DELETED, and a
- * backend with doorbells is not closed.  The property's only use is that it is
- * released then.
+ * backend with doorbells is not closed.  So callbacks are hurried as long as
+ * there is a child of this type.
  */
 static void vdpa_dev_leave(VhostVdpaDevice *v)
 {
     Object *transport = OBJECT(qdev_get_parent_bus(DEVICE(v))->parent);
+    Object *leaving = object_new(TYPE_VDPA_DEV_LEAVING);
 
-    trace_vdpa_dev_leave(transport);
+    object_property_add_child(transport, "leaving[*]", leaving);
+    object_unref(leaving);
+}
+
+static void vdpa_dev_leaving_init(Object *obj)
+{
+    trace_vdpa_dev_leaving_init(obj);
     rcu_hurry_begin();
-    object_property_add(transport, "vhost-vdpa-device-leaving[*]", "bool",
-                        NULL, NULL, vdpa_dev_gone, NULL);
+}
+
+static void vdpa_dev_leaving_finalize(Object *obj)
+{
+    trace_vdpa_dev_leaving_finalize(obj);
+    rcu_hurry_end();
 }
 
 static void vdpa_dev_unrealize(DeviceState *dev)
@@ -524,9 +531,17 @@ static const TypeInfo vdpa_dev_info = {
     .class_init = vdpa_dev_class_init,
 };
 
+static const TypeInfo vdpa_dev_leaving_info = {
+    .name = TYPE_VDPA_DEV_LEAVING,
+    .parent = TYPE_OBJECT,
+    .instance_init = vdpa_dev_leaving_init,
+    .instance_finalize = vdpa_dev_leaving_finalize,
+};
+
 static void vdpa_dev_register_types(void)
 {
     type_register_static(&vdpa_dev_info);
+    type_register_static(&vdpa_dev_leaving_info);
 }
 
 type_init(vdpa_dev_register_types)

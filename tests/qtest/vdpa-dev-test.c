@@ -645,8 +645,8 @@ static void test_unplug_ends_hurry(VdpaTest *t)
         g_test_skip("QEMU has no trace backend that writes to stderr");
         return;
     }
-    g_assert_cmpuint(count(text, "vdpa_dev_leave"), ==, 2);
-    g_assert_cmpuint(count(text, "vdpa_dev_gone"), ==, 2);
+    g_assert_cmpuint(count(text, "vdpa_dev_leaving_init"), ==, 2);
+    g_assert_cmpuint(count(text, "vdpa_dev_leaving_finalize"), ==, 2);
 }
 
 static void test_unplug_with_request(VdpaTest *t)
@@ -1029,7 +1029,7 @@ static const VdpaCase cases[] = {
       VDPA_NEEDS_BLOCK, .plug = true },
     { "plug/out-hurries-rcu-until-freed", test_unplug_ends_hurry,
       .sim = "type=block", .plug = true,
-      .args = " -trace vdpa_dev_leave -trace vdpa_dev_gone" },
+      .args = " -trace vdpa_dev_leaving_*" },
     { "plug/out-gives-all-back", test_unplug_gives_all_back, .plug = true,
       .data = "" },
     { "plug/out-gives-doorbells-back", test_unplug_gives_all_back,
