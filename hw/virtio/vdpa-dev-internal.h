@@ -30,10 +30,12 @@
  * VdpaDevRing - what this device keeps of each ring
  * @used: the driver has set the ring up; decided when the device starts
  * @call: the backend may hold a call eventfd for it
+ * @base: where the suspended backend says that it is in it
  */
 typedef struct VdpaDevRing {
     bool used;
     bool call;
+    uint32_t base;
 } VdpaDevRing;
 
 /**
@@ -112,6 +114,28 @@ typedef struct VdpaDevField {
  */
 const VdpaDevField *vdpa_dev_type_field(uint32_t device_id, uint32_t offset,
                                         uint32_t size);
+
+/* vdpa-dev-order.c */
+
+/**
+ * vdpa_dev_order_known() - whether the requests in flight are where they stand
+ * @avail: heads in a split ring's driver area, as they stand in memory
+ * @used: ids in its device area, likewise
+ * @num: the ring's size, a power of two
+ * @used_idx: the device area's index: requests before it were used
+ * @base: the backend has taken the requests before it
+ * @avail_idx: the driver area's index: requests before it were made available
+ *
+ * The indices count up to 65535, then from 0 again.  None of the values is
+ * trusted.
+ *
+ * Returns: true if it is certain, of a driver and a backend that keep the
+ * rules, that the requests which the backend has taken and not used are those
+ * whose heads stand at the positions from @used_idx to @base.
+ */
+bool vdpa_dev_order_known(const uint16_t *avail, const uint32_t *used,
+                          unsigned num, uint16_t used_idx, uint16_t base,
+                          uint16_t avail_idx);
 
 /* vdpa-dev-ops.c */
 
@@ -569,18 +593,25 @@ bool vdpa_dev_suspend(VhostVdpaDevice *v, Error **errp);
 bool vdpa_dev_resume(VhostVdpaDevice *v, Error **errp);
 
 /**
- * vdpa_dev_save_rings() - suspend the backend and take over where its rings are
+ * vdpa_dev_save_rings() - suspend the backend and ask where its rings are
  * @v: the device, started; its backend has VHOST_BACKEND_F_SUSPEND
+ * @deadline: requests in flight are waited for until then, in milliseconds of
+ *            QEMU_CLOCK_REALTIME; 0: not at all
  * @errp: filled with device, call and errno
- *
- * Waits at most a second for the requests in flight.  Those that are left are
- * done again by the next start when they are known to be the last that were
- * made available: with VIRTIO_F_IN_ORDER, or when a split ring shows that it
- * is used in order.  Else @v->rings_lost is set, and the next start fails.
  *
  * Returns: true on success.
  */
-bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp);
+bool vdpa_dev_save_rings(VhostVdpaDevice *v, int64_t deadline, Error **errp);
+
+/**
+ * vdpa_dev_take_over_rings() - decide where the next start goes on
+ * @v: the device, its rings saved, its backend reset
+ *
+ * Requests that are still in flight are made again when they are known to be
+ * the last ones that the backend has taken: with VIRTIO_F_IN_ORDER, or when a
+ * split ring proves it.  Else @v->rings_lost is set, and the next start fails.
+ */
+void vdpa_dev_take_over_rings(VhostVdpaDevice *v);
 
 /* vdpa-dev-start.c */
 
@@ -600,27 +631,27 @@ bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp);
 bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp);
 
 /**
- * vdpa_dev_stop() - stop the backend and reset it
+ * vdpa_dev_stop() - reset the backend
  * @v: the device, started
- * @keep: the rings go on later: take their indices over
- * @errp: filled with the first call that failed
+ * @errp: filled with device, call and errno
  *
  * Gives back all that vdpa_dev_start() took, whatever fails.
  *
  * Returns: true on success.
  */
-bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp);
+bool vdpa_dev_stop(VhostVdpaDevice *v, Error **errp);
 
 /**
- * vdpa_dev_pause() - suspend the backend; it is stopped when that fails
- * @v: the device, started
- * @errp: filled with device, call and errno
+ * vdpa_dev_stop_and_keep() - vdpa_dev_stop() for a device that goes on later
+ * @v: the device, started; its backend has VHOST_BACKEND_F_SUSPEND
+ * @deadline: as for vdpa_dev_save_rings()
+ * @errp: filled with the first call that failed
  *
- * vdpa_dev_resume() continues.
+ * Takes over where the rings are, and what the driver wrote to config space.
  *
  * Returns: true on success.
  */
-bool vdpa_dev_pause(VhostVdpaDevice *v, Error **errp);
-
+bool vdpa_dev_stop_and_keep(VhostVdpaDevice *v, int64_t deadline,
+                            Error **errp);
 
 #endif

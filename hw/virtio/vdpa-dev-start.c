@@ -103,13 +103,12 @@ reset_negotiated:
     return false;
 }
 
-bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
+bool vdpa_dev_stop(VhostVdpaDevice *v, Error **errp)
 {
-    bool ok = !keep || (vdpa_dev_save_rings(v, errp) &&
-                        vdpa_dev_config_save(v, errp));
+    bool ok;
 
     vdpa_dev_set_started(v, false);
-    ok &= vdpa_dev_reset_backend(v, ok ? errp : NULL);
+    ok = vdpa_dev_reset_backend(v, errp);
     vdpa_dev_drop_guest_notifiers(v);
     vdpa_dev_drop_host_notifiers(v);
     /* Last, or the accelerator is given the eventfds behind them for a moment */
@@ -117,11 +116,14 @@ bool vdpa_dev_stop(VhostVdpaDevice *v, bool keep, Error **errp)
     return ok;
 }
 
-bool vdpa_dev_pause(VhostVdpaDevice *v, Error **errp)
+bool vdpa_dev_stop_and_keep(VhostVdpaDevice *v, int64_t deadline, Error **errp)
 {
-    if (!vdpa_dev_suspend(v, errp)) {
-        vdpa_dev_stop(v, false, NULL);
+    bool saved = vdpa_dev_save_rings(v, deadline, errp) &&
+                 vdpa_dev_config_save(v, errp);
+
+    if (!vdpa_dev_stop(v, saved ? errp : NULL) || !saved) {
         return false;
     }
+    vdpa_dev_take_over_rings(v);
     return true;
 }

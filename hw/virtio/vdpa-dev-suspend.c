@@ -2,8 +2,9 @@
  * vhost-vdpa-device: suspending the backend, and where its rings are then
  *
  * A suspended device fetches no more descriptors.  One that can be resumed
- * keeps its requests.  Of any other each ring's position is taken over, for
- * the start after the reset; what is in flight then is waited for.
+ * keeps its requests.  Any other is reset: before that each ring's position is
+ * asked for and what is in flight may be waited for, and after it, when
+ * nothing changes any more, it is decided where the next start begins.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -25,8 +26,6 @@
 #define VHOST_VDPA_RESUME _IO(VHOST_VIRTIO, 0x7E)
 #endif
 
-/* What the requests in flight of all rings together may take */
-#define VDPA_DEV_DRAIN_MS 1000
 #define VDPA_DEV_DRAIN_STEP_US 1000
 
 bool vdpa_dev_suspend(VhostVdpaDevice *v, Error **errp)
@@ -65,120 +64,149 @@ static uint16_t vdpa_dev_used_idx(VhostVdpaDevice *v, unsigned ring)
                          offsetof(struct vring_used, idx));
 }
 
-static bool vdpa_dev_is_packed(VhostVdpaDevice *v)
+static bool vdpa_dev_has_feature(VhostVdpaDevice *v, unsigned feature)
 {
-    return virtio_vdev_has_feature(VIRTIO_DEVICE(v), VIRTIO_F_RING_PACKED);
+    return virtio_vdev_has_feature(VIRTIO_DEVICE(v), feature);
 }
 
-/* Requests that the backend at @base has taken and not used; packed: 0 if none */
-static uint16_t vdpa_dev_in_flight(VhostVdpaDevice *v, unsigned ring,
-                                   uint32_t base)
+/* What the base would be if nothing was in flight, which the backend has used */
+static uint32_t vdpa_dev_used_base(VhostVdpaDevice *v, unsigned ring)
 {
-    return vdpa_dev_is_packed(v) ? base ^ (base >> 16)
-                                 : base - vdpa_dev_used_idx(v, ring);
+    return vdpa_dev_has_feature(v, VIRTIO_F_RING_PACKED) ?
+           (v->rings[ring].base >> 16) * 0x10001u :
+           vdpa_dev_used_idx(v, ring);
+}
+
+/* Whether it shows in a packed ring that something at @position was used */
+static bool vdpa_dev_packed_is_used(VhostVdpaDevice *v, unsigned ring,
+                                    uint16_t position)
+{
+    struct vhost_virtqueue *vq = &v->hdev.vqs[ring];
+    uint16_t offset = position & ~BIT(VRING_PACKED_EVENT_F_WRAP_CTR);
+    bool wrap = position & BIT(VRING_PACKED_EVENT_F_WRAP_CTR);
+    uint16_t flags = vdpa_dev_load(vq->desc_phys + offset *
+                                   sizeof(struct vring_packed_desc) +
+                                   offsetof(struct vring_packed_desc, flags));
+
+    return !!(flags & BIT(VRING_PACKED_DESC_F_AVAIL)) == wrap &&
+           !!(flags & BIT(VRING_PACKED_DESC_F_USED)) == wrap;
+}
+
+static bool vdpa_dev_split_order_known(VhostVdpaDevice *v, unsigned ring,
+                                       uint16_t used_idx)
+{
+    struct vhost_virtqueue *vq = &v->hdev.vqs[ring];
+    g_autofree uint16_t *avail = g_new(uint16_t, vq->num);
+    g_autofree uint32_t *used = g_new(uint32_t, vq->num);
+
+    for (unsigned i = 0; i < vq->num; i++) {
+        avail[i] = vdpa_dev_load(vq->avail_phys +
+                                 offsetof(struct vring_avail, ring[i]));
+        used[i] = address_space_ldl_le(&address_space_memory, vq->used_phys +
+                                       offsetof(struct vring_used, ring[i].id),
+                                       MEMTXATTRS_UNSPECIFIED, NULL);
+    }
+    return vdpa_dev_order_known(avail, used, vq->num, used_idx,
+                                v->rings[ring].base,
+                                vdpa_dev_load(vq->avail_phys +
+                                              offsetof(struct vring_avail,
+                                                       idx)));
 }
 
 /*
- * Whether a split ring shows that its requests are used in order: where the
- * driver's area and the device's can be compared they name the same heads,
- * and they would not if one to @in_flight older requests were missing.
+ * Whether the requests in flight are those from @used on.  In a packed ring it
+ * does not show which of them were used since the backend was asked.
  */
-static bool vdpa_dev_shows_order(VhostVdpaDevice *v, unsigned ring,
-                                 uint16_t in_flight)
+static bool vdpa_dev_in_order(VhostVdpaDevice *v, unsigned ring, uint32_t used)
 {
-    struct vhost_virtqueue *vq = &v->hdev.vqs[ring];
-    hwaddr avail = vq->avail_phys;
-    hwaddr used = vq->used_phys;
-    unsigned num = vq->num;
-    uint16_t used_idx = vdpa_dev_used_idx(v, ring);
-    uint16_t avail_idx = vdpa_dev_load(avail +
-                                       offsetof(struct vring_avail, idx));
-    uint16_t outstanding = avail_idx - used_idx;
+    bool in_order = vdpa_dev_has_feature(v, VIRTIO_F_IN_ORDER);
 
-    if (in_flight > outstanding || outstanding > num) {
-        return false;
+    if (vdpa_dev_has_feature(v, VIRTIO_F_RING_PACKED)) {
+        return in_order && !vdpa_dev_packed_is_used(v, ring, used);
     }
-    for (unsigned missing = 0; missing <= in_flight; missing++) {
-        bool equal = true;
-
-        for (uint16_t i = avail_idx - num; equal && i != used_idx; i++) {
-            uint16_t slot = i + missing;
-
-            equal = vdpa_dev_load(avail + offsetof(struct vring_avail,
-                                                   ring[slot % num])) ==
-                    vdpa_dev_load(used + offsetof(struct vring_used,
-                                                  ring[i % num].id));
-        }
-        if (equal != !missing) {
-            return false;
-        }
-    }
-    return true;
+    return in_order || vdpa_dev_split_order_known(v, ring, used);
 }
 
-/* Whether the requests in flight are those that follow the last used one */
-static bool vdpa_dev_in_order(VhostVdpaDevice *v, unsigned ring,
-                              uint16_t in_flight)
-{
-    return virtio_vdev_has_feature(VIRTIO_DEVICE(v), VIRTIO_F_IN_ORDER) ||
-           (!vdpa_dev_is_packed(v) &&
-            vdpa_dev_shows_order(v, ring, in_flight));
-}
-
-static bool vdpa_dev_get_base(VhostVdpaDevice *v, unsigned ring,
-                              uint32_t *base, Error **errp)
+static bool vdpa_dev_get_base(VhostVdpaDevice *v, unsigned ring, Error **errp)
 {
     struct vhost_vring_state state = { .index = ring };
     int ret = v->hdev.vhost_ops->vhost_get_vring_base(&v->hdev, &state);
 
-    *base = state.num;
+    v->rings[ring].base = vdpa_dev_has_feature(v, VIRTIO_F_RING_PACKED) ?
+                          state.num : (uint16_t)state.num;
     return vdpa_dev_ring_result(v, "GET_VRING_BASE", ring, ret, errp);
 }
 
-static bool vdpa_dev_save_ring(VhostVdpaDevice *v, unsigned ring,
-                               int64_t deadline, Error **errp)
+static bool vdpa_dev_drain_ring(VhostVdpaDevice *v, unsigned ring,
+                                int64_t deadline, Error **errp)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(v);
-    uint16_t in_flight;
-    uint32_t base;
-
-    if (!vdpa_dev_get_base(v, ring, &base, errp)) {
-        return false;
-    }
-    while ((in_flight = vdpa_dev_in_flight(v, ring, base)) &&
+    while (vdpa_dev_used_base(v, ring) != v->rings[ring].base &&
            qemu_clock_get_ms(QEMU_CLOCK_REALTIME) < deadline) {
         g_usleep(VDPA_DEV_DRAIN_STEP_US);
-        if (vdpa_dev_is_packed(v) &&
-            !vdpa_dev_get_base(v, ring, &base, errp)) {
+        if (vdpa_dev_has_feature(v, VIRTIO_F_RING_PACKED) &&
+            !vdpa_dev_get_base(v, ring, errp)) {
             return false;
         }
     }
-    trace_vdpa_dev_save_ring(v->name, ring, base, in_flight);
-    if (in_flight && vdpa_dev_in_order(v, ring, in_flight)) {
-        base = vdpa_dev_is_packed(v) ? (base >> 16) * 0x10001u
-                                     : vdpa_dev_used_idx(v, ring);
-    } else if (in_flight && !v->rings_lost) {
-        error_setg(&v->rings_lost, "%s: ring %u: the host device was stopped "
-                   "with requests in flight, which are lost", v->name, ring);
-    }
-    virtio_queue_set_last_avail_idx(vdev, ring, base);
-    virtio_queue_invalidate_signalled_used(vdev, ring);
-    virtio_queue_update_used_idx(vdev, ring);
     return true;
 }
 
-bool vdpa_dev_save_rings(VhostVdpaDevice *v, Error **errp)
+bool vdpa_dev_save_rings(VhostVdpaDevice *v, int64_t deadline, Error **errp)
 {
-    int64_t deadline = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-                       VDPA_DEV_DRAIN_MS;
-
     if (!vdpa_dev_suspend(v, errp)) {
         return false;
     }
     for (unsigned i = 0; i < v->num_rings; i++) {
-        if (v->rings[i].used && !vdpa_dev_save_ring(v, i, deadline, errp)) {
+        if (v->rings[i].used && !vdpa_dev_get_base(v, i, errp)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < v->num_rings; i++) {
+        if (v->rings[i].used && !vdpa_dev_drain_ring(v, i, deadline, errp)) {
             return false;
         }
     }
     return true;
+}
+
+static void vdpa_dev_lose_ring(VhostVdpaDevice *v, unsigned ring,
+                               uint32_t used)
+{
+    bool packed = vdpa_dev_has_feature(v, VIRTIO_F_RING_PACKED);
+    uint16_t in_flight = v->rings[ring].base - used;
+    /* Of a packed ring only the descriptors are known */
+    g_autofree char *count = packed ? g_strdup("") :
+                             g_strdup_printf(": %u", in_flight);
+
+    if (!v->rings_lost) {
+        error_setg(&v->rings_lost, "%s: ring %u: the host device was stopped "
+                   "with requests in flight, which are lost%s", v->name, ring,
+                   count);
+    }
+}
+
+static void vdpa_dev_take_over_ring(VhostVdpaDevice *v, unsigned ring)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(v);
+    uint32_t base = v->rings[ring].base;
+    uint32_t used = vdpa_dev_used_base(v, ring);
+
+    trace_vdpa_dev_take_over_ring(v->name, ring, base, used);
+    if (base != used && vdpa_dev_in_order(v, ring, used)) {
+        base = used;
+    } else if (base != used) {
+        vdpa_dev_lose_ring(v, ring, used);
+    }
+    virtio_queue_set_last_avail_idx(vdev, ring, base);
+    virtio_queue_invalidate_signalled_used(vdev, ring);
+    virtio_queue_update_used_idx(vdev, ring);
+}
+
+void vdpa_dev_take_over_rings(VhostVdpaDevice *v)
+{
+    for (unsigned i = 0; i < v->num_rings; i++) {
+        if (v->rings[i].used) {
+            vdpa_dev_take_over_ring(v, i);
+        }
+    }
 }

@@ -21,6 +21,7 @@
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/rcu.h"
+#include "qemu/timer.h"
 #include "standard-headers/linux/virtio_ids.h"
 #include "sysemu/runstate.h"
 #include "sysemu/sysemu.h"
@@ -33,6 +34,9 @@
 
 /* Modern virtio-pci */
 #define VDPA_DEV_LARGEST_CONFIG_WINDOW 0x1000
+
+/* What is in flight when the machine stops may take as long */
+#define VDPA_DEV_DRAIN_MS 1000
 
 /* Bits of the device type: virtio specification, section 2.2 */
 #define VDPA_DEV_TYPE_FEATURES (MAKE_64BIT_MASK(0, 24) | \
@@ -92,17 +96,29 @@ static void vdpa_dev_try_start(VhostVdpaDevice *v, uint8_t status)
     }
 }
 
+/* At @status the device has to go on later where it is when it is stopped */
+static bool vdpa_dev_goes_on(VhostVdpaDevice *v, uint8_t status)
+{
+    return status && !v->failed && !runstate_check(RUN_STATE_SHUTDOWN);
+}
+
+/* Whether the device can stand still while the machine is stopped */
+static bool vdpa_dev_can_pause(VhostVdpaDevice *v)
+{
+    return v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND);
+}
+
 static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
 {
     uint64_t cap = v->hdev.backend_cap;
     bool can_suspend = cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND);
     bool can_resume = can_suspend && (cap & BIT_ULL(VHOST_BACKEND_F_RESUME));
-    bool go_on = status && !v->failed && !runstate_check(RUN_STATE_SHUTDOWN);
+    bool go_on = vdpa_dev_goes_on(v, status);
     bool pause = go_on && !VIRTIO_DEVICE(v)->vm_running;
     Error *err = NULL;
     bool ok;
 
-    if (pause && !can_suspend) {
+    if (pause && !vdpa_dev_can_pause(v)) {
         if (!v->warned_running) {
             v->warned_running = true;
             warn_report("%s: the host device cannot be suspended: it keeps "
@@ -110,16 +126,19 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
         }
         return;
     }
+    /* vdpa_dev_vm_state() has suspended it */
+    if (pause && can_resume) {
+        return;
+    }
     if (go_on && !can_suspend) {
         error_setg(&v->rings_lost, "%s: the driver took DRIVER_OK back without "
                    "a reset, and the host device cannot be suspended",
                    v->name);
     }
-    if (pause && can_resume) {
-        ok = vdpa_dev_pause(v, &err);
-    } else {
-        ok = vdpa_dev_stop(v, go_on && can_suspend, &err);
-    }
+    /* A processor of the guest is not kept waiting */
+    ok = go_on && can_suspend ?
+         vdpa_dev_stop_and_keep(v, pause ? v->drain_deadline : 0, &err) :
+         vdpa_dev_stop(v, &err);
     if (!ok) {
         error_prepend(&err, "cannot stop: ");
         if (go_on) {
@@ -180,8 +199,31 @@ static void vdpa_dev_reset(VirtIODevice *vdev)
 
 static void vdpa_dev_stop_and_fail(VhostVdpaDevice *v, Error *err)
 {
-    vdpa_dev_stop(v, false, NULL);
+    vdpa_dev_stop(v, NULL);
     vdpa_dev_fail(v, err);
+}
+
+/*
+ * Before virtio's own handlers, which stop one device after the other: all of
+ * them are suspended by now, and the time that they have to finish what they
+ * have begun is the same for all.
+ */
+static void vdpa_dev_vm_state(void *opaque, bool running, RunState state)
+{
+    VhostVdpaDevice *v = opaque;
+    Error *err = NULL;
+
+    if (running || !v->started || !vdpa_dev_can_pause(v) ||
+        !vdpa_dev_goes_on(v, VIRTIO_DEVICE(v)->status)) {
+        return;
+    }
+    if (!vdpa_dev_suspend(v, &err)) {
+        error_prepend(&err, "cannot stop: ");
+        vdpa_dev_stop_and_fail(v, err);
+        return;
+    }
+    v->drain_deadline = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                        VDPA_DEV_DRAIN_MS;
 }
 
 /* A ring without VIRTIO_F_RING_RESET is gone only with the whole device */
@@ -402,6 +444,9 @@ static void vdpa_dev_realize(DeviceState *dev, Error **errp)
     }
     vdpa_dev_add_rings(v);
     vdpa_dev_doorbells_map(v);
+    /* Handlers of the highest priority are the first when the machine stops */
+    v->vm_state = qemu_add_vm_change_state_handler_prio(vdpa_dev_vm_state, v,
+                                                        INT_MAX);
     return;
 
 cleanup_config:
@@ -447,6 +492,7 @@ static void vdpa_dev_unrealize(DeviceState *dev)
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(dev);
 
     virtio_set_status(vdev, 0);
+    qemu_del_vm_change_state_handler(v->vm_state);
     vdpa_dev_delete_rings(v);
     vdpa_dev_memory_unmap(v);
     vdpa_dev_config_cleanup(v);

@@ -327,6 +327,18 @@ QDict *vdpa_qmp_status(VdpaTest *t)
     return status;
 }
 
+/* The machine */
+
+void vdpa_stop_machine(VdpaTest *t)
+{
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'stop' }");
+}
+
+void vdpa_cont_machine(VdpaTest *t)
+{
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'cont' }");
+}
+
 /* Plugging in and out */
 
 char *vdpa_try_plug(VdpaTest *t, const char *driver, const char *props)

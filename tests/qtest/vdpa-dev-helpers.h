@@ -222,6 +222,24 @@ char *vdpa_qmp_error(VdpaTest *t, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
  */
 QDict *vdpa_qmp_status(VdpaTest *t);
 
+/* The machine */
+
+/**
+ * vdpa_stop_machine:
+ * @t: the test
+ *
+ * Returns when the machine is stopped.
+ */
+void vdpa_stop_machine(VdpaTest *t);
+
+/**
+ * vdpa_cont_machine:
+ * @t: the test
+ *
+ * Returns when the machine goes on.
+ */
+void vdpa_cont_machine(VdpaTest *t);
+
 /* Plugging in and out */
 
 /**

@@ -142,12 +142,16 @@ static const char *cmd_release(SimDev *dev, char **words, GString *out)
 
 static const char *cmd_drain(SimDev *dev, char **words, GString *out)
 {
-    bool newest = words[0];
+    bool newest = words[0] && !strcmp(words[0], "newest");
     unsigned r;
 
     (void)out;
-    if (newest && strcmp(words[0], "newest")) {
-        return "drain takes nothing, or newest";
+    if (words[0] && !strcmp(words[0], "late")) {
+        dev->drain_late = true;
+        return NULL;
+    }
+    if (words[0] && !newest) {
+        return "drain takes nothing, newest or late";
     }
     for (r = 0; r < dev->nrings; r++) {
         sim_ring_release(dev, &dev->rings[r], newest);

@@ -177,6 +177,10 @@ void sim_dev_reset(SimDev *dev)
 {
     unsigned i;
 
+    for (i = 0; dev->drain_late && i < dev->nrings; i++) {
+        sim_ring_release(dev, &dev->rings[i], false);
+    }
+    dev->drain_late = false;
     dev->status = 0;
     dev->features = 0;
     dev->running = true;

@@ -1085,6 +1085,24 @@ static void test_drain_suspended(void)
     rig_stop(&rig);
 }
 
+static void test_drain_late(void)
+{
+    Rig rig;
+
+    rig_start(&rig, GENERIC, F_BASIC, 16);
+    g_free(control_ok("hold 0"));
+    add_buffer(&rig, 0, 16);
+    vq_kick(&rig.vq);
+    state_wait("inflight", 1);
+    g_assert_cmpint(call(rig.fd, VHOST_VDPA_SUSPEND, NULL), ==, 0);
+    g_free(control_ok("drain 0 late"));
+    g_assert_cmpint(get_base(rig.fd, 0), ==, 1);
+    g_assert_cmpint(vq_used_idx(&rig.vq), ==, 0);
+    set_status(rig.fd, 0);
+    g_assert_cmpint(vq_used_idx(&rig.vq), ==, 1);
+    rig_stop(&rig);
+}
+
 static void test_vp_vdpa_disable(void)
 {
     Rig rig;
@@ -1300,6 +1318,7 @@ void add_ring_tests(void)
     g_test_add_func("/rings/hold/waits-for-resume", test_hold_suspended);
     g_test_add_func("/rings/hold/drained-while-suspended",
                     test_drain_suspended);
+    g_test_add_func("/rings/hold/drained-late", test_drain_late);
     g_test_add_func("/rings/vp_vdpa/disable-breaks", test_vp_vdpa_disable);
     g_test_add_func("/rings/vp_vdpa/late-call", test_vp_vdpa_late_call);
     g_test_add_func("/doorbells/kick", test_doorbell_kick);

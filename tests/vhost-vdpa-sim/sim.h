@@ -233,6 +233,7 @@ struct SimDev {
     size_t doorbell_size;
     unsigned doorbell_maps; /* under the table's lock as well */
     bool held;
+    bool drain_late;        /* when it is reset */
 
     GList *faults;          /* SimFault */
     uint64_t random_state;

@@ -63,6 +63,10 @@ struct VhostVdpaDevice {
     GArray *config_writes;
     Error *migration_blocker;
 
+    VMChangeStateEntry *vm_state;
+    /* What is in flight when the machine stops is waited for until then, in ms */
+    int64_t drain_deadline;
+
     /* Why the rings cannot go on where they were, or NULL */
     Error *rings_lost;
 

@@ -360,6 +360,7 @@ GPtrArray *qvdpa_sim_log(QVdpaSim *sim, unsigned n)
         g_assert_cmpuint(g_strv_length(halves), ==, 2);
         g_assert_cmpuint(g_strv_length(words), >=, 3);
         call->seq = sim_number(words[0]);
+        call->usec = sim_number(words[1]);
         call->name = g_strdup(words[2]);
         call->args = g_strdup(words[3] ?: "");
         call->result = g_strdup(halves[1]);

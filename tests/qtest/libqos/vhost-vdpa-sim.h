@@ -18,12 +18,14 @@ typedef struct QVdpaSim QVdpaSim;
 /**
  * QVdpaSimCall: one line of the simulator's log
  * @seq: sequence number
+ * @usec: when it returned, in microseconds
  * @name: the call, named as in the uAPI headers without the VHOST prefix
  * @args: its arguments, "key=value" separated by blanks
  * @result: what it returned: a number or the name of an errno
  */
 typedef struct QVdpaSimCall {
     uint64_t seq;
+    int64_t usec;
     char *name;
     char *args;
     char *result;
