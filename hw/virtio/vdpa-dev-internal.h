@@ -169,14 +169,20 @@ void vdpa_dev_ops_delete_rings(VhostVdpaDevice *v);
  * @ring: the ring's index
  * @addr: what SET_VRING_ADDR was told
  * @kick: what SET_VRING_KICK was told
- * @call: what SET_VRING_CALL was told, -1 for none
  *
  * The driver may write other addresses later.  It is also what
  * x-query-virtio-vhost-queue-status shows.
  */
 void vdpa_dev_ops_note_ring(VhostVdpaDevice *v, unsigned ring,
-                            const struct vhost_vring_addr *addr,
-                            int kick, int call);
+                            const struct vhost_vring_addr *addr, int kick);
+
+/**
+ * vdpa_dev_ops_note_call() - keep the eventfd that the backend has for a ring
+ * @v: the device
+ * @ring: the ring's index, noted
+ * @call: what SET_VRING_CALL was told, -1 for none
+ */
+void vdpa_dev_ops_note_call(VhostVdpaDevice *v, unsigned ring, int call);
 
 /**
  * vdpa_dev_ops_forget_ring() - the backend does not have the ring
@@ -563,6 +569,19 @@ void vdpa_dev_find_used_rings(VhostVdpaDevice *v);
  * Returns: true on success.
  */
 bool vdpa_dev_set_up_rings(VhostVdpaDevice *v, Error **errp);
+
+/**
+ * vdpa_dev_add_call() - let a ring interrupt that could not when it was set up
+ * @v: the device, started
+ * @ring: the ring's index
+ * @errp: filled with device, call, ring and errno
+ *
+ * Does nothing when the backend has an eventfd for the ring, or when the ring
+ * is not used or still has no way to interrupt.
+ *
+ * Returns: true on success.
+ */
+bool vdpa_dev_add_call(VhostVdpaDevice *v, unsigned ring, Error **errp);
 
 /**
  * vdpa_dev_kick_rings() - kick each ring that is used

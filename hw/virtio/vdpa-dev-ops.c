@@ -94,14 +94,13 @@ void vdpa_dev_ops_forget_ring(VhostVdpaDevice *v, unsigned ring)
 }
 
 void vdpa_dev_ops_note_ring(VhostVdpaDevice *v, unsigned ring,
-                            const struct vhost_vring_addr *addr,
-                            int kick, int call)
+                            const struct vhost_vring_addr *addr, int kick)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(v);
 
     v->hdev.vqs[ring] = (struct vhost_virtqueue) {
         .kick = kick,
-        .call = call,
+        .call = -1,
         .num = virtio_queue_get_num(vdev, ring),
         .desc_phys = addr->desc_user_addr,
         .desc_size = virtio_queue_get_desc_size(vdev, ring),
@@ -111,4 +110,9 @@ void vdpa_dev_ops_note_ring(VhostVdpaDevice *v, unsigned ring,
         .used_size = virtio_queue_get_used_size(vdev, ring),
         .dev = &v->hdev,
     };
+}
+
+void vdpa_dev_ops_note_call(VhostVdpaDevice *v, unsigned ring, int call)
+{
+    v->hdev.vqs[ring].call = call;
 }

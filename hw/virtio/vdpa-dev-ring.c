@@ -66,16 +66,40 @@ static bool vdpa_dev_check_ring(VhostVdpaDevice *v, unsigned ring,
 /* The eventfd that the backend is to signal for @ring, or -1 for none */
 static int vdpa_dev_call_fd(VhostVdpaDevice *v, unsigned ring)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(v);
     BusState *bus = qdev_get_parent_bus(DEVICE(v));
     VirtioBusClass *k = VIRTIO_BUS_GET_CLASS(bus);
-    VirtQueue *vq = virtio_get_queue(vdev, ring);
+    VirtQueue *vq = virtio_get_queue(VIRTIO_DEVICE(v), ring);
 
-    if (k->query_guest_notifiers && k->query_guest_notifiers(bus->parent) &&
-        virtio_queue_vector(vdev, ring) == VIRTIO_NO_VECTOR) {
+    if (k->guest_notifier_used && !k->guest_notifier_used(bus->parent, ring)) {
         return -1;
     }
     return event_notifier_get_wfd(virtio_queue_get_guest_notifier(vq));
+}
+
+static bool vdpa_dev_set_call(VhostVdpaDevice *v, unsigned ring, Error **errp)
+{
+    struct vhost_dev *hdev = &v->hdev;
+    const VhostOps *ops = hdev->vhost_ops;
+    struct vhost_vring_file call = {
+        .index = ring,
+        .fd = vdpa_dev_call_fd(v, ring),
+    };
+
+    /* One from an earlier start, when the driver wanted it, is still there */
+    if ((call.fd >= 0 || v->rings[ring].call) &&
+        !vdpa_dev_ring_result(v, "SET_VRING_CALL", ring,
+                              ops->vhost_set_vring_call(hdev, &call), errp)) {
+        return false;
+    }
+    v->rings[ring].call = call.fd >= 0;
+    vdpa_dev_ops_note_call(v, ring, call.fd);
+    return true;
+}
+
+bool vdpa_dev_add_call(VhostVdpaDevice *v, unsigned ring, Error **errp)
+{
+    return !v->rings[ring].used || v->rings[ring].call ||
+           vdpa_dev_set_call(v, ring, errp);
 }
 
 static bool vdpa_dev_set_up_ring(VhostVdpaDevice *v, unsigned ring,
@@ -96,10 +120,6 @@ static bool vdpa_dev_set_up_ring(VhostVdpaDevice *v, unsigned ring,
         .index = ring,
         .fd = event_notifier_get_fd(virtio_queue_get_host_notifier(vq)),
     };
-    struct vhost_vring_file call = {
-        .index = ring,
-        .fd = vdpa_dev_call_fd(v, ring),
-    };
 
     state.num = virtio_queue_get_num(vdev, ring);
     if (!vdpa_dev_check_ring(v, ring, errp) ||
@@ -117,15 +137,8 @@ static bool vdpa_dev_set_up_ring(VhostVdpaDevice *v, unsigned ring,
                               ops->vhost_set_vring_kick(hdev, &kick), errp)) {
         return false;
     }
-    /* One from an earlier start, when the driver wanted it, is still there */
-    if ((call.fd >= 0 || v->rings[ring].call) &&
-        !vdpa_dev_ring_result(v, "SET_VRING_CALL", ring,
-                              ops->vhost_set_vring_call(hdev, &call), errp)) {
-        return false;
-    }
-    v->rings[ring].call = call.fd >= 0;
-    vdpa_dev_ops_note_ring(v, ring, &addr, kick.fd, call.fd);
-    return true;
+    vdpa_dev_ops_note_ring(v, ring, &addr, kick.fd);
+    return vdpa_dev_set_call(v, ring, errp);
 }
 
 static bool vdpa_dev_enable_ring(VhostVdpaDevice *v, unsigned ring,

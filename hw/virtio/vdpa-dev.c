@@ -273,6 +273,17 @@ static void vdpa_dev_queue_ready(VirtIODevice *vdev, uint32_t queue_index,
     }
 }
 
+/* The driver has given a ring a vector, or turned MSI-X on or off */
+static void vdpa_dev_guest_notifier_changed(VirtIODevice *vdev, int n)
+{
+    VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
+    Error *err = NULL;
+
+    if (v->started && !vdpa_dev_add_call(v, n, &err)) {
+        vdpa_dev_fail(v, err);
+    }
+}
+
 /* A kick that reaches QEMU: a legacy driver may use a device before DRIVER_OK */
 static void vdpa_dev_handle_output(VirtIODevice *vdev, VirtQueue *vq)
 {
@@ -564,6 +575,7 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
     vdc->queue_reset = vdpa_dev_queue_reset;
     vdc->queue_enable = vdpa_dev_queue_enable;
     vdc->queue_ready = vdpa_dev_queue_ready;
+    vdc->guest_notifier_changed = vdpa_dev_guest_notifier_changed;
     vdc->start_ioeventfd = vdpa_dev_start_ioeventfd;
     vdc->stop_ioeventfd = vdpa_dev_stop_ioeventfd;
     vdc->get_vhost = vdpa_dev_get_vhost;

@@ -2,8 +2,8 @@
  * QTest testcase for vhost-vdpa-device: life and data
  *
  * The device as a guest's driver sees it: rings of both formats with data,
- * interrupts, start, stop, reset, plugging in and out, the ways to hand a
- * descriptor over, and the transports.
+ * start, stop, reset, plugging in and out, the ways to hand a descriptor over,
+ * and the transports.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -234,71 +234,6 @@ static void test_generic(VdpaTest *t)
     vdpa_start(t, VDPA_PLAIN, 1);
     read_64(t, data);
     g_assert_cmpmem(data, sizeof(data), want, sizeof(want));
-}
-
-/* Interrupts */
-
-static void test_msix_per_ring(VdpaTest *t)
-{
-    vdpa_start(t, VDPA_MSIX, 2);
-    g_assert_cmpuint(qvdpa_sim_ring_state(t->sim, 0, 0, "call"), ==, 1);
-
-    qvdpa_sim_do(t->sim, "interrupt 0 1");
-    vdpa_wait_interrupt(t, 1);
-    g_assert_false(t->vdev->bus->get_queue_isr_status(t->vdev,
-                                                      t->ring[0].vq));
-    qvdpa_sim_do(t->sim, "interrupt 0 0");
-    vdpa_wait_interrupt(t, 0);
-}
-
-static void test_no_vector_no_call(VdpaTest *t)
-{
-    vdpa_start(t, VDPA_NO_VECTOR, 1);
-    g_assert_cmpuint(qvdpa_sim_ring_state(t->sim, 0, 0, "call"), ==, 0);
-    vdpa_blk_verify(t);
-}
-
-static void test_intx_call_on_used_rings(VdpaTest *t)
-{
-    vdpa_start(t, VDPA_PLAIN, 2);
-    g_assert_cmpuint(qvdpa_sim_ring_state(t->sim, 0, 0, "call"), ==, 1);
-    g_assert_cmpuint(qvdpa_sim_ring_state(t->sim, 0, 1, "call"), ==, 1);
-    g_assert_cmpuint(qvdpa_sim_ring_state(t->sim, 0, 2, "call"), ==, 0);
-}
-
-static void test_intx_line(VdpaTest *t)
-{
-    gint64 start = g_get_monotonic_time();
-    QPCIDevice *piix3 = qpci_device_find(t->bus, QPCI_DEVFN(1, 0));
-    bool raised = false;
-    int i;
-
-    /* What firmware does: PIRQ A to D to pin 10 */
-    g_assert_nonnull(piix3);
-    for (i = 0; i < 4; i++) {
-        qpci_config_writeb(piix3, 0x60 + i, 10);
-    }
-    g_free(piix3);
-    qtest_irq_intercept_in(t->qts, "ioapic");
-    vdpa_start(t, VDPA_PLAIN, 1);
-    qvdpa_sim_do(t->sim, "interrupt 0 0");
-    while (!raised) {
-        g_assert_cmpint(g_get_monotonic_time() - start, <, VDPA_TIMEOUT_US);
-        qtest_clock_step(t->qts, 100);
-        raised = qtest_get_irq(t->qts, 10);
-    }
-    g_assert_cmphex(vdpa_take_isr(t) & 1, ==, 1);
-    g_assert_false(qtest_get_irq(t->qts, 10));
-}
-
-static void test_no_call_before_start(VdpaTest *t)
-{
-    g_autoptr(GPtrArray) log = NULL;
-
-    vdpa_prepare(t, VDPA_MSIX, 1);
-    log = qvdpa_sim_log(t->sim, 0);
-    g_assert_cmpuint(qvdpa_sim_ring_state(t->sim, 0, 0, "call"), ==, 0);
-    g_assert_cmpint(qvdpa_log_find(log, 0, "SET_VRING_CALL", NULL), ==, -1);
 }
 
 /* Start */
@@ -983,15 +918,6 @@ static const VdpaCase cases[] = {
     { "net/control-ring", test_net_control, VDPA_NEEDS_NET },
     { "rng/fills-buffers", test_rng, .sim = "type=rng" },
     { "generic/fills-buffers", test_generic, .sim = "type=generic,id=60" },
-    /* interrupts */
-    { "interrupt/msix-one-per-ring", test_msix_per_ring, .sim = "type=net" },
-    { "interrupt/no-vector-no-call-fd", test_no_vector_no_call,
-      .sim = "type=block" },
-    { "interrupt/intx-call-fd-on-used-rings", test_intx_call_on_used_rings,
-      .sim = "type=net" },
-    { "interrupt/intx-line", test_intx_line, .sim = "type=block" },
-    { "interrupt/no-call-fd-before-start", test_no_call_before_start,
-      .sim = "type=block" },
     /* start */
     { "start/order-of-calls", test_start_order, .sim = "type=block" },
     { "start/no-kick-before-driver-ok", test_no_early_kick,
