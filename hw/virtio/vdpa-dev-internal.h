@@ -105,6 +105,17 @@ typedef struct VdpaDevField {
 /* vdpa-dev-types.c */
 
 /**
+ * vdpa_dev_type_state() - what a device holds beyond rings and config space
+ * @device_id: its virtio id
+ * @features: those that were negotiated
+ *
+ * A reset loses it, and nobody can read it.
+ *
+ * Returns: words that name it, or NULL when there is nothing.
+ */
+const char *vdpa_dev_type_state(uint32_t device_id, uint64_t features);
+
+/**
  * vdpa_dev_type_field() - find a field that an access of the driver's writes
  * @device_id: the virtio id
  * @offset: where in config space it begins

@@ -3,7 +3,7 @@
  *
  * While the driver has not set DRIVER_OK the backend knows the memory of the
  * guest, and its features once they are negotiated.  While the machine is
- * stopped its status is 0, unless it can be resumed.
+ * stopped its status is 0, unless it can be resumed or is left running.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *

@@ -1,7 +1,9 @@
 /*
  * vhost-vdpa-device: what is known of device types
  *
- * The device works without it.  Tables and look-ups alone.
+ * The device works without it.  It says what a reset that is not the driver's
+ * own takes from a device: of types that are not here everything is assumed.
+ * Tables and look-ups alone.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -18,6 +20,58 @@
 #include "standard-headers/linux/virtio_input.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "standard-headers/linux/virtio_scsi.h"
+
+/*
+ * @state: what the device holds beyond rings and config space, NULL for
+ *         nothing
+ * @features: those of which one has to be negotiated for it to hold that; 0:
+ *            it always does
+ */
+typedef struct VdpaDevType {
+    uint32_t id;
+    const char *state;
+    uint64_t features;
+} VdpaDevType;
+
+static const VdpaDevType vdpa_dev_types[] = {
+    /* Set by commands on the control ring */
+    { VIRTIO_ID_NET, "MAC address, filters, queue pairs, offloads",
+      BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+    /* Each request stands alone */
+    { VIRTIO_ID_BLOCK },
+    { VIRTIO_ID_CONSOLE, "which ports are open",
+      BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT) },
+    { VIRTIO_ID_RNG },
+    { VIRTIO_ID_BALLOON, "which pages it was given" },
+    /* What a logical unit loses it reports itself, by a unit attention */
+    { VIRTIO_ID_SCSI },
+    { VIRTIO_ID_9P, "the session and its open files" },
+    { VIRTIO_ID_GPU, "resources, contexts and scanouts" },
+    /* Keys and lights are as they are, whoever asks */
+    { VIRTIO_ID_INPUT },
+    { VIRTIO_ID_VSOCK, "connections" },
+    { VIRTIO_ID_CRYPTO, "sessions" },
+    { VIRTIO_ID_IOMMU, "domains and their mappings" },
+    { VIRTIO_ID_MEM, "which blocks are plugged" },
+    { VIRTIO_ID_SOUND, "streams and controls" },
+    { VIRTIO_ID_FS, "the session and its open files" },
+    /* Flush is its only request */
+    { VIRTIO_ID_PMEM },
+    { VIRTIO_ID_GPIO, "what the lines are set to" },
+};
+
+const char *vdpa_dev_type_state(uint32_t device_id, uint64_t features)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(vdpa_dev_types); i++) {
+        const VdpaDevType *type = &vdpa_dev_types[i];
+
+        if (type->id == device_id) {
+            return !type->features || (type->features & features) ?
+                   type->state : NULL;
+        }
+    }
+    return "unknown for this type";
+}
 
 #define VDPA_DEV_FIELD(device_id, type, member, name, act) \
     { device_id, offsetof(struct type, member), \

@@ -2,7 +2,7 @@
  * vhost-vdpa-device: any virtio device that the host's vDPA framework offers
  *
  * The device takes its identity from /dev/vhost-vdpa-N and shows it to the
- * guest; nothing here depends on its type.  Data does not pass through: rings,
+ * guest; it need not know its type.  Data does not pass through: rings,
  * kicks and interrupts are connected to the backend when the driver starts.
  * How the device looks on a bus is its proxy's job (vdpa-dev-pci.c).
  *
@@ -96,47 +96,70 @@ static void vdpa_dev_try_start(VhostVdpaDevice *v, uint8_t status)
     }
 }
 
+static bool vdpa_dev_can(VhostVdpaDevice *v, unsigned backend_feature)
+{
+    return v->hdev.backend_cap & BIT_ULL(backend_feature);
+}
+
+static bool vdpa_dev_can_resume(VhostVdpaDevice *v)
+{
+    return vdpa_dev_can(v, VHOST_BACKEND_F_SUSPEND) &&
+           vdpa_dev_can(v, VHOST_BACKEND_F_RESUME);
+}
+
+/* Why it would not go on after a reset as if nothing had been, or NULL */
+static char *vdpa_dev_why_no_reset(VhostVdpaDevice *v)
+{
+    const char *state = vdpa_dev_type_state(v->device_id,
+                                            VIRTIO_DEVICE(v)->guest_features);
+
+    if (!vdpa_dev_can(v, VHOST_BACKEND_F_SUSPEND)) {
+        return g_strdup("the host device cannot be suspended");
+    }
+    return !state ? NULL : g_strdup_printf("a reset would lose what the host "
+                                           "device holds (%s)", state);
+}
+
+/* Whether the device can stand still while the machine is stopped */
+static bool vdpa_dev_can_pause(VhostVdpaDevice *v)
+{
+    g_autofree char *why_not = vdpa_dev_why_no_reset(v);
+
+    return vdpa_dev_can_resume(v) || !why_not;
+}
+
 /* At @status the device has to go on later where it is when it is stopped */
 static bool vdpa_dev_goes_on(VhostVdpaDevice *v, uint8_t status)
 {
     return status && !v->failed && !runstate_check(RUN_STATE_SHUTDOWN);
 }
 
-/* Whether the device can stand still while the machine is stopped */
-static bool vdpa_dev_can_pause(VhostVdpaDevice *v)
-{
-    return v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND);
-}
-
 static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
 {
-    uint64_t cap = v->hdev.backend_cap;
-    bool can_suspend = cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND);
-    bool can_resume = can_suspend && (cap & BIT_ULL(VHOST_BACKEND_F_RESUME));
     bool go_on = vdpa_dev_goes_on(v, status);
     bool pause = go_on && !VIRTIO_DEVICE(v)->vm_running;
+    g_autofree char *why = vdpa_dev_why_no_reset(v);
     Error *err = NULL;
     bool ok;
 
-    if (pause && !vdpa_dev_can_pause(v)) {
+    /* vdpa_dev_vm_state() has suspended it */
+    if (pause && vdpa_dev_can_resume(v)) {
+        return;
+    }
+    if (pause && why) {
         if (!v->warned_running) {
             v->warned_running = true;
-            warn_report("%s: the host device cannot be suspended: it keeps "
-                        "running and may write guest memory", v->name);
+            warn_report("%s: %s: it keeps running and may write guest memory",
+                        v->name, why);
         }
         return;
     }
-    /* vdpa_dev_vm_state() has suspended it */
-    if (pause && can_resume) {
-        return;
-    }
-    if (go_on && !can_suspend) {
+    if (go_on && why) {
         error_setg(&v->rings_lost, "%s: the driver took DRIVER_OK back without "
-                   "a reset, and the host device cannot be suspended",
-                   v->name);
+                   "a reset, and %s", v->name, why);
     }
     /* A processor of the guest is not kept waiting */
-    ok = go_on && can_suspend ?
+    ok = go_on && !why ?
          vdpa_dev_stop_and_keep(v, pause ? v->drain_deadline : 0, &err) :
          vdpa_dev_stop(v, &err);
     if (!ok) {

@@ -432,7 +432,7 @@ static const VdpaCase cases[] = {
     { "descriptors/none-left-at-start", test_start_out_of_descriptors,
       .sim = "type=net" },
     { "descriptors/none-left-at-cont", test_cont_out_of_descriptors,
-      .sim = "type=net,profile=6.1" },
+      .sim = "type=block,profile=6.1,queues=2" },
 };
 
 static void register_vdpa_dev_machine_test(void)

@@ -3,7 +3,8 @@
  *
  * The device is reset on the guest's behalf when the machine is stopped and
  * the backend cannot be resumed.  What the driver has written to config space
- * is then written again.
+ * is then written again; a device of a type that holds more than that is not
+ * reset, or the driver is told.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -16,6 +17,7 @@
 #include "standard-headers/linux/virtio_blk.h"
 #include "standard-headers/linux/virtio_console.h"
 #include "standard-headers/linux/virtio_gpu.h"
+#include "standard-headers/linux/virtio_net.h"
 #include "standard-headers/linux/virtio_scsi.h"
 #include "vdpa-dev-helpers.h"
 
@@ -24,6 +26,7 @@
 #define NODE(id)        "type=generic,id=" id RESETS
 /* A disk with VIRTIO_BLK_F_CONFIG_WCE */
 #define DISK            "type=block,features=0x300000a44" RESETS
+/* Without VIRTIO_NET_F_CTRL_VQ */
 #define PLAIN_NET       "type=net,queues=2,features=0x300000028" RESETS
 
 #define WCE             offsetof(struct virtio_blk_config, wce)
@@ -372,6 +375,102 @@ static void test_late_reset(VdpaTest *t)
     verify_fill(t);
 }
 
+/* State beyond rings and config */
+
+/* How each type goes on over stop and cont where there is no RESUME */
+static void test_reset_and_restored(VdpaTest *t)
+{
+    g_autoptr(GPtrArray) log = NULL;
+
+    vdpa_start(t, VDPA_PLAIN, 1);
+    qvdpa_sim_clear(t->sim, 0);
+    do_stop(t);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==, 0);
+    log = qvdpa_sim_log(t->sim, 0);
+    g_assert_cmpuint(qvdpa_log_count(log, "SUSPEND"), ==, 1);
+    do_cont(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==,
+                    VDPA_S_DRIVER_OK);
+}
+
+/* @data is what a reset would lose */
+static void test_left_running(VdpaTest *t)
+{
+    g_autoptr(GPtrArray) log = NULL;
+    bool net = strstr(t->c->sim, "type=net");
+
+    vdpa_start(t, VDPA_PLAIN, 1);
+    qvdpa_sim_clear(t->sim, 0);
+    do_stop(t);
+    vdpa_expect_message(t, t->node, t->c->data, "keeps running", NULL);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==,
+                    VDPA_S_DRIVER_OK);
+    if (!net) {
+        verify_fill(t);
+    }
+    do_cont(t);
+    do_stop(t);
+    do_cont(t);
+    log = qvdpa_sim_log(t->sim, 0);
+    g_assert_cmpuint(log->len, ==, 0);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
+    if (!net) {
+        verify_fill(t);
+    }
+}
+
+/* The device stands still with all that it holds */
+static void test_resumed(VdpaTest *t)
+{
+    vdpa_start(t, VDPA_PLAIN, 1);
+    do_stop(t);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "suspended"), ==, 1);
+    do_cont(t);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "suspended"), ==, 0);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==,
+                    VDPA_S_DRIVER_OK);
+    verify_fill(t);
+}
+
+/* The state comes with a feature: what counts is whether it was negotiated */
+static void test_not_negotiated(VdpaTest *t)
+{
+    const uint64_t *without = t->c->data;
+
+    t->features = qvirtio_get_features(t->vdev);
+    g_assert_cmphex(t->features & *without, ==, *without);
+    t->features &= ~*without;
+    qvirtio_set_features(t->vdev, t->features);
+    vdpa_setup_ring(t, 0, VDPA_PLAIN);
+    qvirtio_set_driver_ok(t->vdev);
+    do_stop(t);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==, 0);
+    do_cont(t);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER_OK);
+}
+
+static const uint64_t net_ctrl_vq = VDPA_F(VIRTIO_NET_F_CTRL_VQ) |
+                                    VDPA_F(VIRTIO_NET_F_CTRL_MAC_ADDR);
+static const uint64_t console_multiport = VDPA_F(VIRTIO_CONSOLE_F_MULTIPORT);
+
+/* Then it is reset: there is no other way to have it leave the rings alone */
+static void test_state_lost(VdpaTest *t)
+{
+    vdpa_start(t, VDPA_PLAIN, 1);
+    vdpa_set_status(t, VDPA_S_FEATURES_OK);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), !=,
+                    VDPA_S_DRIVER_OK);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    vdpa_expect_message(t, t->node, "without a reset", t->c->data, NULL);
+    vdpa_reset(t);
+    vdpa_start(t, VDPA_PLAIN, 1);
+}
+
+#define LOSES_NET       "filters"
+#define LOSES_UNKNOWN   "unknown"
+
 static const VdpaCase cases[] = {
     { "config-restored/writeback", test_writeback, .sim = DISK },
     { "config-restored/whole-fields", test_whole_fields, .sim = NODE("8") },
@@ -414,6 +513,51 @@ static const VdpaCase cases[] = {
       .sim = NODE("8"), .data = &field_sense_size },
     { "config-restored/act-console", test_act, .sim = NODE("3") },
     { "config-restored/late-reset", test_late_reset, .sim = NODE("16") },
+
+    { "state/none-block", test_reset_and_restored, .sim = DISK },
+    { "state/none-net", test_reset_and_restored, .sim = PLAIN_NET },
+    { "state/none-console", test_reset_and_restored, .sim = NODE("3") },
+    { "state/none-rng", test_reset_and_restored, .sim = "type=rng" RESETS },
+    { "state/none-scsi", test_reset_and_restored, .sim = NODE("8") },
+    { "state/none-input", test_reset_and_restored, .sim = NODE("18") },
+    { "state/none-pmem", test_reset_and_restored, .sim = NODE("27") },
+    { "state/not-negotiated-net", test_not_negotiated,
+      .sim = "type=net" RESETS, .data = &net_ctrl_vq },
+    { "state/not-negotiated-console", test_not_negotiated,
+      .sim = NODE("3") ",features=0x300000002", .data = &console_multiport },
+    { "state/left-running-net", test_left_running, .sim = "type=net" RESETS,
+      .data = LOSES_NET },
+    { "state/left-running-console", test_left_running,
+      .sim = NODE("3") ",features=0x300000002", .data = "ports" },
+    { "state/left-running-balloon", test_left_running, .sim = NODE("5"),
+      .data = "pages" },
+    { "state/left-running-9p", test_left_running, .sim = NODE("9"),
+      .data = "session" },
+    { "state/left-running-gpu", test_left_running, .sim = NODE("16"),
+      .data = "resources" },
+    { "state/left-running-vsock", test_left_running, .sim = NODE("19"),
+      .data = "connections" },
+    { "state/left-running-crypto", test_left_running, .sim = NODE("20"),
+      .data = "sessions" },
+    { "state/left-running-iommu", test_left_running, .sim = NODE("23"),
+      .data = "domains" },
+    { "state/left-running-mem", test_left_running, .sim = NODE("24"),
+      .data = "blocks" },
+    { "state/left-running-sound", test_left_running, .sim = NODE("25"),
+      .data = "streams" },
+    { "state/left-running-fs", test_left_running, .sim = NODE("26"),
+      .data = "session" },
+    { "state/left-running-gpio", test_left_running, .sim = NODE("41"),
+      .data = "lines" },
+    { "state/left-running-unknown", test_left_running, .sim = NODE("45"),
+      .data = LOSES_UNKNOWN },
+    { "state/resumed", test_resumed, .sim = "type=generic,id=26" },
+    { "state/driver-ok-taken-back-net", test_state_lost,
+      .sim = "type=net" RESETS, .data = LOSES_NET },
+    { "state/driver-ok-taken-back-unknown", test_state_lost,
+      .sim = NODE("45"), .data = LOSES_UNKNOWN },
+    { "state/driver-ok-taken-back-resumable", test_state_lost,
+      .sim = "type=net", .data = LOSES_NET },
 };
 
 static void register_vdpa_dev_state_test(void)

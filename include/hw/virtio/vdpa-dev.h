@@ -67,7 +67,7 @@ struct VhostVdpaDevice {
     /* What is in flight when the machine stops is waited for until then, in ms */
     int64_t drain_deadline;
 
-    /* Why the rings cannot go on where they were, or NULL */
+    /* Why the device cannot go on where it was, or NULL */
     Error *rings_lost;
 
     /* The backend is at FEATURES_OK, or further, with the driver's features */
