@@ -141,7 +141,10 @@ void vdpa_dev_doorbells_map(VhostVdpaDevice *v)
     }
 }
 
-/* How many runs may take a slot */
+/* Runs of all devices that are shown; while its BAR is off one takes no slot */
+static unsigned vdpa_dev_runs_shown;
+
+/* How many more runs may take a slot */
 static unsigned vdpa_dev_spare_slots(void)
 {
     unsigned slots;
@@ -149,7 +152,8 @@ static unsigned vdpa_dev_spare_slots(void)
     if (!kvm_enabled()) {
         return UINT_MAX;
     }
-    slots = kvm_get_free_memslots();
+    slots = MIN(kvm_get_free_memslots(),
+                kvm_get_max_memslots() - vdpa_dev_runs_shown);
     return slots - MIN(slots, VDPA_DEV_RESERVED_SLOTS);
 }
 
@@ -166,6 +170,7 @@ void vdpa_dev_doorbells_show(VhostVdpaDevice *v)
                                                         run->first, &run->mr,
                                                         true);
         spare -= run->shown;
+        vdpa_dev_runs_shown += run->shown;
     }
     memory_region_transaction_commit();
 }
@@ -180,6 +185,7 @@ void vdpa_dev_doorbells_hide(VhostVdpaDevice *v)
             virtio_queue_set_host_notifier_mr(VIRTIO_DEVICE(v), run->first,
                                               &run->mr, false);
             run->shown = false;
+            vdpa_dev_runs_shown--;
         }
     }
     memory_region_transaction_commit();

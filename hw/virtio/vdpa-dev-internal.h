@@ -66,7 +66,8 @@ typedef struct VdpaDevPiece {
  * @active: changes are followed
  * @in_batch: a batch has begun and was not ended
  * @warned: it was said that there is a hole
- * @forgotten: the backend was reset and may have lost the table
+ * @forgotten: the backend may be without some of the table: it was reset, or a
+ *             change failed on the way
  * @maps_private: the backend is known to map memory that is not shared
  */
 typedef struct VdpaDevMemory {
@@ -488,6 +489,15 @@ bool vdpa_dev_reset_backend(VhostVdpaDevice *v, Error **errp);
 bool vdpa_dev_advance(VhostVdpaDevice *v, uint8_t status, Error **errp);
 
 /**
+ * vdpa_dev_is_negotiated() - whether the backend has the driver's features
+ * @v: the device
+ *
+ * Returns: true if it is at FEATURES_OK, or further, with just those that the
+ * driver has acknowledged by now.
+ */
+bool vdpa_dev_is_negotiated(VhostVdpaDevice *v);
+
+/**
  * vdpa_dev_negotiate() - bring the backend to FEATURES_OK
  * @v: the device, not started
  * @errp: filled with device, call and errno, or what was refused
@@ -639,7 +649,7 @@ bool vdpa_dev_save_rings(VhostVdpaDevice *v, int64_t deadline, Error **errp);
  *
  * Requests that are still in flight are made again when they are known to be
  * the last ones that the backend has taken: with VIRTIO_F_IN_ORDER, or when a
- * split ring proves it.  Else @v->rings_lost is set, and the next start fails.
+ * split ring proves it.  Else @v->cannot_go_on is set: the next start fails.
  */
 void vdpa_dev_take_over_rings(VhostVdpaDevice *v);
 

@@ -14,6 +14,7 @@
 #include "qemu/osdep.h"
 #include <linux/vhost.h>
 #include "hw/virtio/vdpa-dev-internal.h"
+#include "hw/virtio/virtio-bus.h"
 #include "qapi/error.h"
 #include "standard-headers/linux/virtio_config.h"
 
@@ -33,11 +34,35 @@ bool vdpa_dev_advance(VhostVdpaDevice *v, uint8_t status, Error **errp)
     return true;
 }
 
+/* The driver's, and what all parents insist on */
+static uint64_t vdpa_dev_wanted_features(VhostVdpaDevice *v)
+{
+    return VIRTIO_DEVICE(v)->guest_features | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
+}
+
+bool vdpa_dev_is_negotiated(VhostVdpaDevice *v)
+{
+    return v->negotiated &&
+           v->hdev.acked_features == vdpa_dev_wanted_features(v);
+}
+
+/* At realize one further along the command line is not there yet */
+static bool vdpa_dev_check_viommu(VhostVdpaDevice *v, Error **errp)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(v);
+
+    if (virtio_vdev_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
+        virtio_bus_device_iommu_enabled(vdev)) {
+        error_setg(errp, "%s: a vIOMMU in front of it is not supported",
+                   v->name);
+        return false;
+    }
+    return true;
+}
+
 static bool vdpa_dev_set_features(VhostVdpaDevice *v, Error **errp)
 {
-    /* All parents insist on it */
-    v->hdev.acked_features = VIRTIO_DEVICE(v)->guest_features |
-                             BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
+    v->hdev.acked_features = vdpa_dev_wanted_features(v);
     return vdpa_dev_call(v, VHOST_SET_FEATURES, "SET_FEATURES",
                          &v->hdev.acked_features, errp);
 }
@@ -51,7 +76,8 @@ bool vdpa_dev_negotiate(VhostVdpaDevice *v, Error **errp)
         !vdpa_dev_reset_backend(v, errp)) {
         return false;
     }
-    v->negotiated = vdpa_dev_set_status(v, acknowledge, errp) &&
+    v->negotiated = vdpa_dev_check_viommu(v, errp) &&
+                    vdpa_dev_set_status(v, acknowledge, errp) &&
                     vdpa_dev_set_status(v, driver, errp) &&
                     vdpa_dev_set_features(v, errp) &&
                     vdpa_dev_advance(v, driver | VIRTIO_CONFIG_S_FEATURES_OK,

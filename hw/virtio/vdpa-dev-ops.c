@@ -1,10 +1,11 @@
 /*
  * vhost-vdpa-device: the operations of the vhost backend
  *
- * The device calls a copy of vdpa_ops, in which those are replaced that serve
- * the netdev alone.  What they and QMP's queries read of struct vhost_dev is
- * filled in here; vhost_dev_init() and vhost_dev_start() are not for a device
- * that keeps its memory mapped and its rings' indices to itself.
+ * The device calls a copy of vdpa_ops, in which of those that it calls, or QEMU
+ * calls by get_vhost(), the ones are replaced that serve the netdev alone.  What
+ * they and QMP's queries read of struct vhost_dev is filled in here.  Those that
+ * vhost_dev_init() and vhost_dev_start() call are of no use to a device that
+ * keeps its memory mapped and sets its rings up itself.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -72,6 +73,8 @@ void vdpa_dev_ops_attach(VhostVdpaDevice *v)
 
 void vdpa_dev_ops_detach(VhostVdpaDevice *v)
 {
+    v->hdev.vhost_ops = NULL;
+    v->hdev.opaque = NULL;
     g_clear_pointer(&v->ops, g_free);
 }
 

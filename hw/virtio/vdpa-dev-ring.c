@@ -15,6 +15,7 @@
 #include "hw/virtio/vdpa-dev-internal.h"
 #include "hw/virtio/virtio-bus.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "standard-headers/linux/virtio_config.h"
 
 /* Virtio specification, sections 2.7 and 2.8: where a ring's parts may be */
@@ -98,8 +99,19 @@ static bool vdpa_dev_set_call(VhostVdpaDevice *v, unsigned ring, Error **errp)
 
 bool vdpa_dev_add_call(VhostVdpaDevice *v, unsigned ring, Error **errp)
 {
-    return !v->rings[ring].used || v->rings[ring].call ||
-           vdpa_dev_set_call(v, ring, errp);
+    if (!v->rings[ring].used || v->rings[ring].call) {
+        return true;
+    }
+    if (!vdpa_dev_set_call(v, ring, errp)) {
+        return false;
+    }
+    /* vp_vdpa from Linux 6.12 on ignores it, and cannot be suspended either */
+    if (v->rings[ring].call &&
+        !(v->hdev.backend_cap & BIT_ULL(VHOST_BACKEND_F_SUSPEND))) {
+        warn_report("%s: ring %u got its vector after DRIVER_OK: not every host "
+                    "device signals it then", v->name, ring);
+    }
+    return true;
 }
 
 static bool vdpa_dev_set_up_ring(VhostVdpaDevice *v, unsigned ring,

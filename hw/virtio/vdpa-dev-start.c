@@ -2,8 +2,8 @@
  * vhost-vdpa-device: starting and stopping the backend
  *
  * While the driver has not set DRIVER_OK the backend knows the memory of the
- * guest, and its features once they are negotiated.  While the machine is
- * stopped its status is 0, unless it can be resumed or is left running.
+ * guest, and its features once they are negotiated.  When the machine stops a
+ * started one is reset, unless it can be resumed or is left running.
  *
  * Copyright (c) 2026 vdpa-dev developers
  *
@@ -34,15 +34,19 @@ static bool vdpa_dev_check_driver(VhostVdpaDevice *v, uint8_t status,
                    "use it", v->name);
         return false;
     }
-    /* At realize a vIOMMU further along the command line is not there yet */
-    if (virtio_vdev_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
-        virtio_bus_device_iommu_enabled(vdev)) {
-        error_setg(errp, "%s: a vIOMMU in front of it is not supported",
-                   v->name);
+    if (v->cannot_go_on) {
+        error_propagate(errp, error_copy(v->cannot_go_on));
         return false;
     }
-    if (v->rings_lost) {
-        error_propagate(errp, error_copy(v->rings_lost));
+    return true;
+}
+
+/* Only a reset clears DEVICE_NEEDS_RESET: a device that shows it cannot run */
+static bool vdpa_dev_check_unbroken(VhostVdpaDevice *v, Error **errp)
+{
+    if (VIRTIO_DEVICE(v)->status & VIRTIO_CONFIG_S_NEEDS_RESET) {
+        error_setg(errp, "%s: the driver put a ring where there is no guest "
+                   "RAM, and did not reset the device since", v->name);
         return false;
     }
     return true;
@@ -79,8 +83,9 @@ bool vdpa_dev_start(VhostVdpaDevice *v, uint8_t status, Error **errp)
         goto drop_host_notifiers;
     }
     if (!vdpa_dev_iotlb_prepare(v, errp) ||
-        (!v->negotiated && !vdpa_dev_negotiate(v, errp)) ||
+        (!vdpa_dev_is_negotiated(v) && !vdpa_dev_negotiate(v, errp)) ||
         !vdpa_dev_set_up_rings(v, errp) ||
+        !vdpa_dev_check_unbroken(v, errp) ||
         !vdpa_dev_config_bind(v, errp) ||
         !vdpa_dev_advance(v, driver_ok, errp)) {
         goto reset;

@@ -64,9 +64,10 @@ static uint16_t vdpa_dev_used_idx(VhostVdpaDevice *v, unsigned ring)
                          offsetof(struct vring_used, idx));
 }
 
+/* What the backend runs with; a legacy driver may write others meanwhile */
 static bool vdpa_dev_has_feature(VhostVdpaDevice *v, unsigned feature)
 {
-    return virtio_vdev_has_feature(VIRTIO_DEVICE(v), feature);
+    return virtio_has_feature(v->hdev.acked_features, feature);
 }
 
 /* What the base would be if nothing was in flight, which the backend has used */
@@ -178,10 +179,10 @@ static void vdpa_dev_lose_ring(VhostVdpaDevice *v, unsigned ring,
     g_autofree char *count = packed ? g_strdup("") :
                              g_strdup_printf(": %u", in_flight);
 
-    if (!v->rings_lost) {
-        error_setg(&v->rings_lost, "%s: ring %u: the host device was stopped "
-                   "with requests in flight, which are lost%s", v->name, ring,
-                   count);
+    if (!v->cannot_go_on) {
+        error_setg(&v->cannot_go_on, "%s: ring %u: the host device was "
+                   "stopped with requests in flight, which are lost%s",
+                   v->name, ring, count);
     }
 }
 

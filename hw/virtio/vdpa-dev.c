@@ -111,7 +111,7 @@ static bool vdpa_dev_can_resume(VhostVdpaDevice *v)
 static char *vdpa_dev_why_no_reset(VhostVdpaDevice *v)
 {
     const char *state = vdpa_dev_type_state(v->device_id,
-                                            VIRTIO_DEVICE(v)->guest_features);
+                                            v->hdev.acked_features);
 
     if (!vdpa_dev_can(v, VHOST_BACKEND_F_SUSPEND)) {
         return g_strdup("the host device cannot be suspended");
@@ -155,8 +155,8 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
         return;
     }
     if (go_on && why) {
-        error_setg(&v->rings_lost, "%s: the driver took DRIVER_OK back without "
-                   "a reset, and %s", v->name, why);
+        error_setg(&v->cannot_go_on, "%s: the driver took DRIVER_OK back "
+                   "without a reset, and %s", v->name, why);
     }
     /* A processor of the guest is not kept waiting */
     ok = go_on && !why ?
@@ -172,15 +172,39 @@ static void vdpa_dev_try_stop(VhostVdpaDevice *v, uint8_t status)
     }
 }
 
-/* The driver resets a device that was not started yet */
+/* The driver resets a device that is not started, or that was not reset */
 static void vdpa_dev_try_reset(VhostVdpaDevice *v)
 {
+    bool said = v->needs_backend_reset;
     Error *err = NULL;
 
-    if (!vdpa_dev_reset_backend(v, &err)) {
+    if (!vdpa_dev_reset_backend(v, said ? NULL : &err) && !said) {
         error_prepend(&err, "cannot reset: ");
         error_report_err(err);
     }
+}
+
+static void vdpa_dev_stop_and_fail(VhostVdpaDevice *v, Error *err)
+{
+    vdpa_dev_stop(v, NULL);
+    vdpa_dev_fail(v, err);
+}
+
+/* Of a running device, and not by a reset */
+static bool vdpa_dev_takes_features_back(VhostVdpaDevice *v, uint8_t status)
+{
+    return status && !(status & VIRTIO_CONFIG_S_FEATURES_OK) &&
+           (status & VIRTIO_CONFIG_S_DRIVER_OK) &&
+           virtio_has_feature(v->hdev.acked_features, VIRTIO_F_VERSION_1);
+}
+
+static void vdpa_dev_fail_without_features(VhostVdpaDevice *v)
+{
+    Error *err = NULL;
+
+    error_setg(&err, "%s: the driver took FEATURES_OK back after DRIVER_OK",
+               v->name);
+    vdpa_dev_stop_and_fail(v, err);
 }
 
 static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
@@ -190,22 +214,27 @@ static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
                      (status && v->kick_started);
     bool should_start = vdev->vm_running && driver_ok;
 
-    if (should_start && (!v->started || v->suspended) && !v->failed) {
+    if (v->started && vdpa_dev_takes_features_back(v, status)) {
+        vdpa_dev_fail_without_features(v);
+    } else if (should_start && (!v->started || v->suspended) && !v->failed) {
         vdpa_dev_try_start(v, status);
     } else if (!should_start && v->started) {
         vdpa_dev_try_stop(v, status);
-    } else if (!status && (v->negotiated || v->config_writes->len)) {
+    } else if (!status && (v->negotiated || v->config_writes->len ||
+                           v->needs_backend_reset)) {
         vdpa_dev_try_reset(v);
     }
     if (status) {
         vdpa_dev_show_failure(v, vdev->guest_features, status);
+    } else {
+        vdpa_dev_config_forget(v);
     }
 }
 
 static void vdpa_dev_forget_rings(VhostVdpaDevice *v)
 {
-    error_free(v->rings_lost);
-    v->rings_lost = NULL;
+    error_free(v->cannot_go_on);
+    v->cannot_go_on = NULL;
 }
 
 static void vdpa_dev_reset(VirtIODevice *vdev)
@@ -216,14 +245,7 @@ static void vdpa_dev_reset(VirtIODevice *vdev)
     v->failed = false;
     v->kick_started = false;
     vdpa_dev_forget_rings(v);
-    vdpa_dev_config_forget(v);
     v->set_config_failed = false;
-}
-
-static void vdpa_dev_stop_and_fail(VhostVdpaDevice *v, Error *err)
-{
-    vdpa_dev_stop(v, NULL);
-    vdpa_dev_fail(v, err);
 }
 
 /*

@@ -192,6 +192,73 @@ static void test_features_again(VdpaTest *t)
     assert_reset_mends(t, VDPA_MSIX);
 }
 
+/* A driver that takes FEATURES_OK back under a running device */
+static void test_features_taken_back(VdpaTest *t)
+{
+    vdpa_start(t, VDPA_MSIX, 1);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK & ~VIRTIO_CONFIG_S_FEATURES_OK);
+    g_assert_true(vdpa_status(t) & VIRTIO_CONFIG_S_NEEDS_RESET);
+    vdpa_expect_message(t, t->node, "FEATURES_OK", NULL);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    assert_given_back(t);
+    assert_reset_mends(t, VDPA_MSIX);
+}
+
+/* A legacy driver after a modern one: the first one's features are gone */
+static void test_features_of_another_driver(VdpaTest *t)
+{
+    uint32_t legacy;
+
+    vdpa_choose_features(t, VDPA_PLAIN);
+    t->vdev->bus->set_features(t->vdev, t->features);
+    vdpa_set_status(t, VDPA_S_FEATURES_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_FEATURES_OK);
+    legacy = t->features;
+    vdpa_set_status(t, VDPA_S_DRIVER);
+    /* VERSION_1 is bit 0 of the upper half */
+    vdpa_common_writew(t, vdpa_common_offset(guest_feature_select), 1);
+    vdpa_common_writew(t, vdpa_common_offset(guest_feature), 0);
+    vdpa_set_status(t, VDPA_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "features"), ==,
+                    legacy | VDPA_F(VIRTIO_F_ACCESS_PLATFORM));
+    assert_reset_mends(t, VDPA_MSIX);
+}
+
+/* Gives ring 0 other addresses and another size than libqos did */
+static void set_ring(VdpaTest *t, uint64_t desc, uint64_t avail,
+                     uint64_t used, uint16_t size)
+{
+    QVirtQueue vq = {
+        .vdev = t->vdev,
+        .desc = desc,
+        .avail = avail,
+        .used = used,
+    };
+
+    t->vdev->bus->queue_select(t->vdev, 0);
+    vdpa_common_writew(t, vdpa_common_offset(queue_size), size);
+    t->vdev->bus->set_queue_address(t->vdev, &vq);
+    vdpa_common_writew(t, vdpa_common_offset(queue_enable), 1);
+}
+
+/* A ring that the core could not map, put right without a reset */
+static void test_ring_put_right(VdpaTest *t)
+{
+    QVirtQueue *vq;
+
+    vdpa_prepare(t, VDPA_MSIX, 1);
+    vq = t->ring[0].vq;
+    set_ring(t, VDPA_RAM_SIZE - 16, VDPA_RAM_SIZE - 16, VDPA_RAM_SIZE - 16,
+             vq->size);
+    set_ring(t, vq->desc, vq->avail, vq->used, vq->size);
+    vdpa_set_status(t, VDPA_S_DRIVER_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==, 0);
+    g_free(vdpa_take_stderr(t));
+    assert_reset_mends(t, VDPA_MSIX);
+}
+
 /*
  * Each call that a start makes fails once.  The device may do without one,
  * but must not be silent about one that it needs.
@@ -344,23 +411,6 @@ static void test_failed_guest_reset(VdpaTest *t)
 
 /* Guests that break the rules */
 
-/* Gives ring 0 other addresses and another size than libqos did */
-static void set_ring(VdpaTest *t, uint64_t desc, uint64_t avail,
-                     uint64_t used, uint16_t size)
-{
-    QVirtQueue vq = {
-        .vdev = t->vdev,
-        .desc = desc,
-        .avail = avail,
-        .used = used,
-    };
-
-    t->vdev->bus->queue_select(t->vdev, 0);
-    vdpa_common_writew(t, vdpa_common_offset(queue_size), size);
-    t->vdev->bus->set_queue_address(t->vdev, &vq);
-    vdpa_common_writew(t, vdpa_common_offset(queue_enable), 1);
-}
-
 typedef struct VdpaBadRing {
     const char *what;
     uint64_t desc;              /* added to what libqos made */
@@ -509,6 +559,10 @@ static const VdpaCase cases[] = {
     { "features/then-reset", test_reset_after_features,
       .sim = "type=block" },
     { "features/negotiated-again", test_features_again, .sim = "type=block" },
+    { "features/taken-back", test_features_taken_back, .sim = "type=block" },
+    { "features/of-another-driver", test_features_of_another_driver,
+      .sim = "type=block" },
+    { "bad-guest/ring-put-right", test_ring_put_right, .sim = "type=block" },
     FAULT("SET_STATUS"),
     FAULT("GET_STATUS"),
     FAULT("SET_VRING_NUM"),

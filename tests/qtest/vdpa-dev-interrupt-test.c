@@ -374,6 +374,18 @@ static void test_late_vector(VdpaTest *t)
     expect_vector(&x, 0, 2);
 }
 
+/* Whether a parent that cannot be suspended serves it is not known */
+static void test_late_vector_warned(VdpaTest *t)
+{
+    Vectors x;
+
+    set_up_vectors(&x, t);
+    start(t, 1, VIRTIO_MSI_NO_VECTOR);
+    set_vector(t, 0, 1);
+    vdpa_expect_message(t, "warning", t->node, "ring 0", "after DRIVER_OK",
+                        NULL);
+}
+
 /* Rings come and go on a vector that others have */
 static void test_shared_vector(VdpaTest *t)
 {
@@ -544,6 +556,8 @@ static const VdpaCase cases[] = {
       VDPA_NEEDS_BLOCK },
     { "interrupt/late-vector", test_late_vector, VDPA_NEEDS_BLOCK,
       .props = THREE_VECTORS },
+    { "interrupt/late-vector-warned", test_late_vector_warned,
+      .sim = "type=block,parent=vp_vdpa" },
     { "interrupt/late-vector-legacy", test_late_vector_legacy, .plug = true,
       .args = VDPA_LEGACY_MODEL },
     { "interrupt/late-vector-refused", test_late_vector_refused,

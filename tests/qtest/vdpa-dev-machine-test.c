@@ -182,10 +182,11 @@ static void test_viommu_refused(VdpaTest *t)
 /* One that is made after the device, and so not seen when that is made */
 static void test_late_viommu_refused(VdpaTest *t)
 {
-    vdpa_prepare(t, VDPA_MSIX, 1);
+    vdpa_choose_features(t, VDPA_PLAIN);
     g_assert_true(t->features & VDPA_F(VIRTIO_F_ACCESS_PLATFORM));
-    vdpa_set_status(t, VDPA_S_DRIVER_OK);
-    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
+    t->vdev->bus->set_features(t->vdev, t->features);
+    vdpa_set_status(t, VDPA_S_FEATURES_OK);
+    g_assert_cmphex(vdpa_status(t), ==, VDPA_S_DRIVER);
     vdpa_expect_message(t, t->node, "vIOMMU", NULL);
     g_assert_cmphex(qvdpa_sim_state(t->sim, 0, "status"), ==, 0);
 }
@@ -416,7 +417,7 @@ static const VdpaCase cases[] = {
     { "dirty-log/started-while-running", test_dirty_log,
       .sim = "type=block" },
     { "viommu/refused", test_viommu_refused, .plug = true },
-    { "viommu/made-later-refused-at-start", test_late_viommu_refused,
+    { "viommu/made-later-refused-at-features-ok", test_late_viommu_refused,
       .machine = "-M q35 -device " GENERIC ",id=" QVHOST_VDPA_ID
       ",addr=04.0,vhostdev=/dev/vhost-vdpa-0,iommu_platform=on"
       " -device intel-iommu" },

@@ -363,8 +363,9 @@ static void test_act(VdpaTest *t)
 static void test_late_reset(VdpaTest *t)
 {
     vdpa_start(t, VDPA_PLAIN, 1);
-    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS errno=EIO");
+    qvdpa_sim_do(t->sim, "fault 0 SET_STATUS errno=EIO always");
     vdpa_reset(t);
+    qvdpa_sim_do(t->sim, "unfault 0");
     vdpa_expect_message(t, t->node, "SET_STATUS", strerror(EIO), NULL);
     vdpa_config_write(t, EVENTS_CLEAR, 4, 1);
     vdpa_config_write(t, 0x20, 2, 0x4142);

@@ -68,7 +68,7 @@ struct VhostVdpaDevice {
     int64_t drain_deadline;
 
     /* Why the device cannot go on where it was, or NULL */
-    Error *rings_lost;
+    Error *cannot_go_on;
 
     /* The backend is at FEATURES_OK, or further, with the driver's features */
     bool negotiated;
