@@ -70,7 +70,7 @@ static bool vdpa_dev_has_feature(VhostVdpaDevice *v, unsigned feature)
     return virtio_has_feature(v->hdev.acked_features, feature);
 }
 
-/* What the base would be if nothing was in flight, which the backend has used */
+/* Up to where the backend has used requests: its base if none is in flight */
 static uint32_t vdpa_dev_used_base(VhostVdpaDevice *v, unsigned ring)
 {
     return vdpa_dev_has_feature(v, VIRTIO_F_RING_PACKED) ?
@@ -175,7 +175,7 @@ static void vdpa_dev_lose_ring(VhostVdpaDevice *v, unsigned ring,
 {
     bool packed = vdpa_dev_has_feature(v, VIRTIO_F_RING_PACKED);
     uint16_t in_flight = v->rings[ring].base - used;
-    /* Of a packed ring only the descriptors are known */
+    /* The positions in a packed ring tell descriptors, not requests */
     g_autofree char *count = packed ? g_strdup("") :
                              g_strdup_printf(": %u", in_flight);
 
