@@ -19,7 +19,7 @@ faults: build     ## each call that the device makes fails in each way, and rand
 	@tools/faults
 
 e2e: python       ## the tests on real kernels' vDPA devices, alone
-	@tools/check e2e-6.1 e2e-6.12
+	@tools/check e2e-6.1 e2e-6.12 e2e-types
 
 series: tree      ## build/series: the patches for git am and for quilt, verified
 	@tools/series

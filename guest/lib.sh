@@ -15,6 +15,38 @@ start() {
     done
 }
 
+# start_outer: an outer guest of "make e2e"; TAP goes to the second serial port, all else to the
+# first
+start_outer() {
+    start > /dev/console 2>&1
+    exec > /dev/ttyS1 2> /dev/console
+    stty -opost 2> /dev/null < /dev/ttyS1
+}
+
+# TAP: what a check says is only shown when it fails
+count=0
+ok() { count=$((count + 1)); echo "ok - $1"; }
+# not_ok NAME FILE...: shows how the files end
+not_ok() {
+    count=$((count + 1))
+    echo "not ok - $1"
+    shift
+    for file; do
+        tail -n 20 "$file" | tr -d '\r' | sed 's/^/# /'
+    done
+    false
+}
+# check NAME COMMAND...: the command succeeds
+check() {
+    local name=$1
+    shift
+    if "$@" > /tmp/said 2>&1; then ok "$name"; else not_ok "$name: $*" /tmp/said; fi
+}
+now() { echo "# $(cut -d. -f1 /proc/uptime) s: $1"; }
+said() { grep -q "$1" "$2" 2> /dev/null; }
+equal() { [ "$1" = "$2" ] || { echo "it is $1, not $2"; return 1; }; }
+ended() { ! kill -0 "$1" 2> /dev/null; }
+
 # word NAME [DEFAULT]: the value of guest.NAME= on the kernel's command line
 word() {
     local value
@@ -54,6 +86,13 @@ disk_round_trip() {
         cmp "$file.written" "$file.read"
 }
 
+# rng_bytes: 16 bytes of the random number generator in use
+rng_bytes() {
+    local bytes
+    bytes=$(timeout 10 dd if=/dev/hwrng bs=16 count=1 2> /dev/null | xxd -p)
+    [ ${#bytes} -eq 32 ] && [ "$bytes" != 00000000000000000000000000000000 ] && echo "$bytes"
+}
+
 # counter NET NAME: a counter of a network device
 counter() { cat "/sys/class/net/$1/statistics/$2"; }
 
@@ -71,13 +110,23 @@ send_frames() {
 # node DEVICE: the node of a vDPA device of that name
 node() { echo /dev/vhost-vdpa-"$(basename /sys/bus/vdpa/devices/"$1"/vhost-vdpa-* | sed 's/.*-//')"; }
 
-# vp_vdpa DEVICE: the virtio-pci disk becomes a vDPA device of that name
-vp_vdpa() {
+# free_virtio_pci ID: prints the address of the virtio-pci device of that virtio id, which has no
+# driver any more
+free_virtio_pci() {
     local pci
-    pci=$(cd /sys/bus/pci/devices && grep -l 0x1042 -- */device)
+    pci=$(cd /sys/bus/pci/devices && grep -l "$(printf 0x%x $((0x1040 + $1)))" -- */device)
     pci=${pci%/device}
+    [ -n "$pci" ] || { echo "there is no virtio-pci device of virtio id $1" >&2; return 1; }
     # 6.12 has virtio_pci built in
     ! [ -e "/sys/bus/pci/devices/$pci/driver" ] || echo "$pci" > "/sys/bus/pci/devices/$pci/driver/unbind"
+    echo "$pci"
+}
+
+# vp_vdpa DEVICE [ID]: the virtio-pci device of that virtio id, or the disk, becomes a vDPA device
+# of that name
+vp_vdpa() {
+    local pci
+    pci=$(free_virtio_pci "${2-2}") || return
     echo vp-vdpa > "/sys/bus/pci/devices/$pci/driver_override"
     echo "$pci" > /sys/bus/pci/drivers_probe
     vdpa dev add name "$1" mgmtdev "pci/$pci"
@@ -88,6 +137,31 @@ vp_vdpa() {
 # translates the code meanwhile may keep the int3 of the patching, and the kernel dies of it.
 hold_kvm() {
     qemu-system-x86_64 -daemonize -S -accel kvm -m 16M -nodefaults -display none
+}
+
+# inner_guest WORDS OPTION...: our QEMU with a Linux guest under KVM, which runs it faster than
+# TCG would; the words are for its kernel.  It takes the place of the shell, so call it in the
+# background.  Not on the first processor: in the outer guest's emulator each processor writes
+# the first's IGNNE#, which shares a word with its GIF, without a lock.
+inner_guest() {
+    local words=$1
+    shift
+    exec taskset 6 qemu-system-x86_64 -M q35 -accel kvm -cpu max -smp 2 -nodefaults -display none \
+        -serial file:/tmp/console -kernel /vmlinux -initrd /inner \
+        -append "quiet nokaslr mitigations=off console=ttyS0 $words" "$@"
+}
+
+# tell_inner: the TAP of the inner guest, from /tmp/tap, becomes a part of the outer one's
+tell_inner() {
+    grep -E '^(ok|not ok|#) ' /tmp/tap | grep -v '^# .* round' | sed 's/^\(ok\|not ok\) - /&inner guest: /'
+    count=$((count + $(grep -c -E '^(ok|not ok) ' /tmp/tap)))
+}
+
+# finish: the end of the TAP, and of an outer guest
+finish() {
+    echo "1..$count"
+    cat /tmp/console > /dev/console
+    stop
 }
 
 # stop: the machine is off
