@@ -1,7 +1,9 @@
-# The doors of the project; "make help" lists them.
+# What can be made; "make help" lists it.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each does all the set-up that it needs, and nothing twice.
+# Each does all the set-up that it needs, and nothing twice.  BASE= names the QEMU to work on
+# (7.2, 10.0 or 10.2: patches/bases); without it, that of the release that this machine runs.
+export BASE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -11,7 +13,7 @@ run: build        ## boot a Linux guest with vDPA devices (VHOSTDEV=/dev/vhost-v
 	@tools/kernel 6.1
 	@tools/run
 
-check: python     ## every test: simulator, also against real kernels, qtests, faults, end to end, series, manual, lint (PARTS="qtest lint")
+check: python     ## every test: simulator, also against real kernels, qtests, faults, end to end, series, manual, lint (PARTS="qtest lint"; BASE=10.0)
 	@tools/check $(PARTS)
 
 faults: build     ## each call that the device makes fails in each way, and random answers, under ASan, LSan and UBSan
@@ -21,16 +23,16 @@ faults: build     ## each call that the device makes fails in each way, and rand
 e2e: python       ## the tests on real kernels' vDPA devices, alone
 	@tools/check e2e-6.1 e2e-6.12 e2e-types
 
-series: tree      ## build/series: the patches for git am and for quilt, verified
+series: tree      ## build/BASE/series: the patches for git am and for quilt, verified
 	@tools/series
 
 series-check: tree      ## build QEMU at each step of the series
 	@tools/series-check
 
-refresh:          ## carry edits of QEMU's files in build/qemu into patches/ (STEP=NN-name SUBJECT="area: what")
-	@tools/refresh $(if $(STEP),'STEP=$(STEP)') $(if $(SUBJECT),'SUBJECT=$(SUBJECT)')
+refresh:          ## carry edits in build/BASE/qemu into patches/ and our files (STEP=NN-name SUBJECT="area: what"; ONLY=1)
+	@tools/refresh $(if $(STEP),'STEP=$(STEP)') $(if $(SUBJECT),'SUBJECT=$(SUBJECT)') $(if $(ONLY),'ONLY=$(ONLY)')
 
-bench: tree       ## what it costs, against what a user would pick instead: table, CSV and plots in build/bench
+bench: tree       ## what it costs, against what a user would pick instead: table, CSV and plots in build/BASE/bench
 	@tools/packages bench/packages.list
 	@tools/build qemu-system-x86_64 tests/vhost-vdpa-sim/libvhost-vdpa-sim.so
 	@tools/kernel 6.1
@@ -38,13 +40,13 @@ bench: tree       ## what it costs, against what a user would pick instead: tabl
 	@tools/qemu-later
 	@bench/bench $(PARTS)
 
-tree: packages    ## build/qemu: Debian's source with a commit for each step of the series
+tree: packages    ## build/BASE/qemu: Debian's source with a commit for each step of the series
 	@tools/tree
 
-build: tree       ## build/qemu-build: QEMU, the simulator and the tests
+build: tree       ## build/BASE/qemu-build: QEMU, the simulator and the tests
 	@tools/build
 
-docs: tree        ## build/docs: QEMU's manual with the device's chapter
+docs: tree        ## build/BASE/docs: QEMU's manual with the device's chapter
 	@tools/docs
 
 lint: tree        ## shell, Python, patches, licences, spelling

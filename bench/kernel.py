@@ -10,9 +10,10 @@ import subprocess
 import threading
 
 from data import INITRAMFS, device
+from machine import TOP
 
 KERNEL = 'build/kernel/6.1/vmlinux'
-OUT = 'build/bench/outer'
+OUT = f'{TOP}/bench/outer'
 LATER = 'build/bench/later'
 FIRMWARE = ('seabios/bios-256k.bin', 'qemu/kvmvapic.bin', 'qemu/pvh.bin')
 LIMIT = 1500    # seconds

@@ -17,6 +17,10 @@ TIMEOUT = 120
 # qtest commands that are sent before their answers are read
 BATCH = 256
 NODE = '/dev/vhost-vdpa-0'
+# The base that the tools work on: build/BASE
+TOP = 'build/' + subprocess.run(
+    [os.path.join(os.path.dirname(__file__), '..', 'tools', 'base')], check=True,
+    capture_output=True, text=True).stdout.strip()
 
 
 class Failure(Exception):
@@ -59,7 +63,7 @@ def simulated(node, where):
     in a directory."""
     return {'VHOST_VDPA_SIM_0': node, 'VHOST_VDPA_SIM_CONTROL': f'{where}/control',
             'LD_PRELOAD': os.path.abspath(
-                'build/qemu-build/tests/vhost-vdpa-sim/libvhost-vdpa-sim.so')}
+                f'{TOP}/qemu-build/tests/vhost-vdpa-sim/libvhost-vdpa-sim.so')}
 
 
 def ask_simulator(where, command):

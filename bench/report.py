@@ -379,7 +379,7 @@ class Kernel:
                 print(f'  {peer:14}{text:>28}{cpu[0]:8.1f}{cpu[1]:8.1f}{exits / requests:8.2f}'
                       f'{requests:10}{interrupts:12}{messages:9}{handlers:9}')
         for failure in self.failures:
-            print(f'! {failure} (build/bench/outer.console)')
+            print(f'! {failure} (outer.console)')
 
     def write(self, path):
         """Writes all as CSV."""

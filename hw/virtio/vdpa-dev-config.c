@@ -106,7 +106,7 @@ static bool vdpa_dev_set_config(VhostVdpaDevice *v, uint32_t offset,
 {
     struct vhost_dev *hdev = &v->hdev;
     int ret = hdev->vhost_ops->vhost_set_config(hdev, data, offset, size,
-                                                VHOST_SET_CONFIG_TYPE_MASTER);
+                                                VHOST_SET_CONFIG_TYPE_FRONTEND);
 
     return vdpa_dev_call_result(v, "SET_CONFIG", ret, errp);
 }
@@ -220,7 +220,8 @@ static bool vdpa_dev_check_restored(VhostVdpaDevice *v,
 {
     ERRP_GUARD();
     g_autofree char *name = vdpa_dev_config_name(v, write);
-    uint8_t data[sizeof(write->shown)];
+    /* What ldn_le_p() may read */
+    uint8_t data[sizeof(uint64_t)];
 
     if (!vdpa_dev_get_config(v, write->offset, write->size, data, errp)) {
         error_prepend(errp, "cannot restore %s: ", name);

@@ -13,7 +13,7 @@
 #include "qemu/osdep.h"
 #include <sys/mman.h>
 #include "hw/virtio/vdpa-dev-internal.h"
-#include "sysemu/kvm.h"
+#include "system/kvm.h"
 #include "trace.h"
 
 /* The kernel's errno for a device without doorbells; not in errno.h */

@@ -12,9 +12,10 @@
 #ifndef HW_VIRTIO_VDPA_DEV_INTERNAL_H
 #define HW_VIRTIO_VDPA_DEV_INTERNAL_H
 
-#include "exec/memory.h"
 #include "hw/virtio/vdpa-dev.h"
 #include "qemu/notify.h"
+#include "system/address-spaces.h"
+#include "system/memory.h"
 
 /* In linux/vhost_types.h since Linux 6.3 */
 #ifndef VHOST_BACKEND_F_RESUME

@@ -17,7 +17,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
 #include "exec/cpu-common.h"
 #include "hw/boards.h"
 #include "hw/mem/memory-device.h"
@@ -213,7 +212,8 @@ static void vdpa_dev_memory_withdraw_all(void *opaque)
     }
 }
 
-static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data)
+static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data,
+                                 Error **errp)
 {
     VdpaDevMemory *memory = container_of(notifier, VdpaDevMemory,
                                          plug_notifier);
@@ -239,7 +239,7 @@ static int vdpa_dev_memory_offer(NotifierWithReturn *notifier, void *data)
         vdpa_dev_pieces_add(memory->offered,
                             &g_array_index(pieces, VdpaDevPiece, i));
     }
-    if (!vdpa_dev_memory_sync(memory, plug->errp)) {
+    if (!vdpa_dev_memory_sync(memory, errp)) {
         vdpa_dev_memory_withdraw(memory, pieces);
         return -1;
     }

@@ -21,6 +21,7 @@
 struct VdpaDevOps {
     VhostOps ops;
     struct vhost_vdpa vdpa;
+    VhostVDPAShared shared;
 };
 
 static int vdpa_dev_ioctl(struct vhost_dev *hdev, unsigned long request,
@@ -29,6 +30,12 @@ static int vdpa_dev_ioctl(struct vhost_dev *hdev, unsigned long request,
     VhostVdpaDevice *v = container_of(hdev, VhostVdpaDevice, hdev);
 
     return ioctl(v->device_fd, request, arg) < 0 ? -errno : 0;
+}
+
+/* The netdev's may map guest memory as well */
+static int vdpa_dev_set_owner(struct vhost_dev *hdev)
+{
+    return vdpa_dev_ioctl(hdev, VHOST_SET_OWNER, NULL);
 }
 
 /* The netdev's counts what the core has popped, and makes it available again */
@@ -57,13 +64,15 @@ void vdpa_dev_ops_attach(VhostVdpaDevice *v)
     struct VdpaDevOps *own = g_new0(struct VdpaDevOps, 1);
 
     own->ops = vdpa_ops;
+    own->ops.vhost_set_owner = vdpa_dev_set_owner;
     own->ops.vhost_set_vring_base = vdpa_dev_set_vring_base;
     own->ops.vhost_get_vring_base = vdpa_dev_get_vring_base;
     own->ops.vhost_set_vring_call = vdpa_dev_set_vring_call;
     /* The device resets the backend itself, once, with all that hangs on it */
     own->ops.vhost_reset_device = NULL;
 
-    own->vdpa.device_fd = v->device_fd;
+    own->shared.device_fd = v->device_fd;
+    own->vdpa.shared = &own->shared;
     own->vdpa.dev = &v->hdev;
     v->hdev.opaque = &own->vdpa;
     v->hdev.vhost_ops = &own->ops;

@@ -203,13 +203,12 @@ static void vdpa_dev_pci_instance_init(Object *obj)
     VIRTIO_PCI(obj)->flags |= VIRTIO_PCI_FLAG_PAGE_PER_VQ;
 }
 
-static Property vdpa_dev_pci_properties[] = {
+static const Property vdpa_dev_pci_properties[] = {
     DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors,
                        DEV_NVECTORS_UNSPECIFIED),
-    DEFINE_PROP_END_OF_LIST(),
 };
 
-static void vdpa_dev_pci_class_init(ObjectClass *klass, void *data)
+static void vdpa_dev_pci_class_init(ObjectClass *klass, const void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     VirtioPCIClass *k = VIRTIO_PCI_CLASS(klass);

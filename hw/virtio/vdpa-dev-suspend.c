@@ -13,7 +13,6 @@
 
 #include "qemu/osdep.h"
 #include <linux/vhost.h>
-#include "exec/address-spaces.h"
 #include "hw/virtio/vdpa-dev-internal.h"
 #include "qapi/error.h"
 #include "qemu/timer.h"

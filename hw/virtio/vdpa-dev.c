@@ -20,14 +20,11 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
-#include "qemu/rcu.h"
 #include "qemu/timer.h"
 #include "standard-headers/linux/virtio_ids.h"
-#include "sysemu/runstate.h"
-#include "sysemu/sysemu.h"
+#include "system/runstate.h"
+#include "system/system.h"
 #include "trace.h"
-
-#define TYPE_VDPA_DEV_LEAVING "vhost-vdpa-device-leaving"
 
 /* The config space of virtio-mmio: 0x100 to the end of its 0x200 bytes */
 #define VDPA_DEV_SMALLEST_CONFIG_WINDOW 0x100
@@ -207,7 +204,7 @@ static void vdpa_dev_fail_without_features(VhostVdpaDevice *v)
     vdpa_dev_stop_and_fail(v, err);
 }
 
-static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
+static int vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
 {
     VhostVdpaDevice *v = VHOST_VDPA_DEVICE(vdev);
     bool driver_ok = (status & VIRTIO_CONFIG_S_DRIVER_OK) ||
@@ -229,6 +226,7 @@ static void vdpa_dev_driver_status(VirtIODevice *vdev, uint8_t status)
     } else {
         vdpa_dev_config_forget(v);
     }
+    return 0;
 }
 
 static void vdpa_dev_forget_rings(VhostVdpaDevice *v)
@@ -433,19 +431,7 @@ static bool vdpa_dev_block_migration(VhostVdpaDevice *v, Error **errp)
 {
     error_setg(&v->migration_blocker,
                "%s: a vhost-vdpa-device cannot be migrated or saved", v->name);
-    if (migrate_add_blocker(v->migration_blocker, errp) < 0) {
-        error_free(v->migration_blocker);
-        v->migration_blocker = NULL;
-        return false;
-    }
-    return true;
-}
-
-static void vdpa_dev_unblock_migration(VhostVdpaDevice *v)
-{
-    migrate_del_blocker(v->migration_blocker);
-    error_free(v->migration_blocker);
-    v->migration_blocker = NULL;
+    return migrate_add_blocker(&v->migration_blocker, errp) >= 0;
 }
 
 static void vdpa_dev_add_rings(VhostVdpaDevice *v)
@@ -511,35 +497,9 @@ cleanup:
     virtio_cleanup(vdev);
     ram_block_discard_disable(false);
 unblock_migration:
-    vdpa_dev_unblock_migration(v);
+    migrate_del_blocker(&v->migration_blocker);
 close:
     vdpa_dev_close(v);
-}
-
-/*
- * RCU frees the transport.  Before that there is no DEVICE_DELETED, and a
- * backend with doorbells is not closed.  So callbacks are hurried as long as
- * there is a child of this type.
- */
-static void vdpa_dev_leave(VhostVdpaDevice *v)
-{
-    Object *transport = OBJECT(qdev_get_parent_bus(DEVICE(v))->parent);
-    Object *leaving = object_new(TYPE_VDPA_DEV_LEAVING);
-
-    object_property_add_child(transport, "leaving[*]", leaving);
-    object_unref(leaving);
-}
-
-static void vdpa_dev_leaving_init(Object *obj)
-{
-    trace_vdpa_dev_leaving_init(obj);
-    rcu_hurry_begin();
-}
-
-static void vdpa_dev_leaving_finalize(Object *obj)
-{
-    trace_vdpa_dev_leaving_finalize(obj);
-    rcu_hurry_end();
 }
 
 static void vdpa_dev_unrealize(DeviceState *dev)
@@ -554,9 +514,8 @@ static void vdpa_dev_unrealize(DeviceState *dev)
     vdpa_dev_config_cleanup(v);
     virtio_cleanup(vdev);
     ram_block_discard_disable(false);
-    vdpa_dev_unblock_migration(v);
+    migrate_del_blocker(&v->migration_blocker);
     vdpa_dev_close(v);
-    vdpa_dev_leave(v);
 }
 
 static void vdpa_dev_instance_init(Object *obj)
@@ -565,8 +524,9 @@ static void vdpa_dev_instance_init(Object *obj)
 
     v->device_fd = -1;
     v->config_window = VDPA_DEV_SMALLEST_CONFIG_WINDOW;
-    /* The common property's default; here it means: as the backend has it */
+    /* The common properties' default; here it means: as the backend has it */
     virtio_add_feature(&VIRTIO_DEVICE(v)->host_features, VIRTIO_F_RING_PACKED);
+    virtio_add_feature(&VIRTIO_DEVICE(v)->host_features, VIRTIO_F_IN_ORDER);
     /* On by default for others; vhost-vdpa has no call for it */
     virtio_clear_feature(&VIRTIO_DEVICE(v)->host_features,
                          VIRTIO_F_RING_RESET);
@@ -574,13 +534,10 @@ static void vdpa_dev_instance_init(Object *obj)
                                   v->boot_suffix, DEVICE(obj));
 }
 
-static Property vdpa_dev_properties[] = {
+static const Property vdpa_dev_properties[] = {
     DEFINE_PROP_STRING("vhostdev", VhostVdpaDevice, vhostdev),
     DEFINE_PROP_STRING("vhostfd", VhostVdpaDevice, vhostfd),
     DEFINE_PROP_UINT16("queue-size", VhostVdpaDevice, queue_size, 0),
-    DEFINE_PROP_BIT64("in_order", VhostVdpaDevice, parent_obj.host_features,
-                      VIRTIO_F_IN_ORDER, true),
-    DEFINE_PROP_END_OF_LIST(),
 };
 
 /* The blocker keeps it from being saved, this also from being loaded */
@@ -589,7 +546,7 @@ static const VMStateDescription vmstate_vdpa_dev = {
     .unmigratable = 1,
 };
 
-static void vdpa_dev_class_init(ObjectClass *klass, void *data)
+static void vdpa_dev_class_init(ObjectClass *klass, const void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
@@ -601,8 +558,6 @@ static void vdpa_dev_class_init(ObjectClass *klass, void *data)
         "Descriptor of the node: a number, or a name given with getfd");
     object_class_property_set_description(klass, "queue-size",
         "Descriptors in a ring at most, a power of two (0: the host's)");
-    object_class_property_set_description(klass, "in_order",
-        "off: hide VIRTIO_F_IN_ORDER; on: as the host has it");
     dc->desc = "Generic vDPA device (vhost-vdpa)";
     dc->vmsd = &vmstate_vdpa_dev;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
@@ -634,17 +589,9 @@ static const TypeInfo vdpa_dev_info = {
     .class_init = vdpa_dev_class_init,
 };
 
-static const TypeInfo vdpa_dev_leaving_info = {
-    .name = TYPE_VDPA_DEV_LEAVING,
-    .parent = TYPE_OBJECT,
-    .instance_init = vdpa_dev_leaving_init,
-    .instance_finalize = vdpa_dev_leaving_finalize,
-};
-
 static void vdpa_dev_register_types(void)
 {
     type_register_static(&vdpa_dev_info);
-    type_register_static(&vdpa_dev_leaving_info);
 }
 
 type_init(vdpa_dev_register_types)

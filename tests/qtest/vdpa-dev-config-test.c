@@ -11,7 +11,6 @@
 
 #include "qemu/osdep.h"
 #include "hw/pci/pci_regs.h"
-#include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
 #include "qemu/module.h"
 #include "standard-headers/linux/virtio_blk.h"

@@ -8,7 +8,6 @@
 
 #include "qemu/osdep.h"
 #include <sys/resource.h>
-#include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
 #include "qemu/module.h"
 #include "standard-headers/linux/virtio_blk.h"

@@ -24,6 +24,8 @@
 #include "standard-headers/linux/virtio_config.h"
 #include "standard-headers/linux/virtio_ids.h"
 #include "standard-headers/linux/virtio_pci.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
 
 /*
  * The machine's memory.  Parents that map by virtual address need it shared,

@@ -13,7 +13,6 @@
 
 #include "qemu/osdep.h"
 #include "hw/pci/pci_regs.h"
-#include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
 #include "standard-headers/linux/virtio_ring.h"
 #include "vdpa-dev-helpers.h"

@@ -20,8 +20,8 @@
  */
 
 #include "qemu/osdep.h"
-#include "qapi/qmp/qdict.h"
-#include "qapi/qmp/qlist.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
 #include "qemu/bswap.h"
 #include "libqos/malloc-pc.h"
 #include "libqos/pci-pc.h"

@@ -12,7 +12,6 @@
 #include "qemu/osdep.h"
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
 #include "standard-headers/linux/virtio_ring.h"
 #include "vdpa-dev-helpers.h"
@@ -370,9 +369,11 @@ static void test_needs_reset_stored(VdpaTest *t)
     withdraw_garbage(t);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
     vdpa_expect_message(t, "is available", NULL);
+    g_assert_cmpuint(config_interrupts(t, &generation), >=, 1);
     vdpa_set_status(t, VDPA_S_DRIVER_OK);
     g_assert_cmphex(vdpa_status(t), ==, VDPA_S_BROKEN);
-    g_assert_cmpuint(config_interrupts(t, &generation), ==, 1);
+    /* It may look at the same request again */
+    g_assert_cmpuint(config_interrupts(t, &generation), <=, 1);
 }
 
 /* Raised at DRIVER_OK, in the device's own set_status */
@@ -399,7 +400,7 @@ static void test_needs_reset_before_start(VdpaTest *t)
     qpci_io_writel(t->pci->pdev, t->pci->bar, t->pci->common_cfg_offset +
                    vdpa_common_offset(queue_desc_lo), desc);
     vdpa_common_writew(t, vdpa_common_offset(queue_enable), 1);
-    vdpa_expect_message(t, "Cannot map", NULL);
+    vdpa_expect_message(t, " map desc", NULL);
     g_assert_cmphex(vdpa_status(t), ==,
                     VDPA_S_FEATURES_OK | VIRTIO_CONFIG_S_NEEDS_RESET);
     g_assert_cmpuint(config_interrupts(t, &generation), ==, 0);

@@ -10,7 +10,6 @@
 
 #include "qemu/osdep.h"
 #include <sys/resource.h>
-#include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
 #include "qemu/units.h"
 #include "standard-headers/linux/virtio_blk.h"

@@ -10,7 +10,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
 #include "vdpa-dev-helpers.h"
 

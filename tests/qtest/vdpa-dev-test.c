@@ -12,7 +12,6 @@
 
 #include "qemu/osdep.h"
 #include "hw/pci/pci_regs.h"
-#include "qapi/qmp/qdict.h"
 #include "qemu/module.h"
 #include "libqos/fw_cfg.h"
 #include "standard-headers/linux/virtio_blk.h"
@@ -563,27 +562,6 @@ static unsigned count(const char *text, const char *word)
     return n;
 }
 
-/* RCU is hurried from unplug, or a late refusal, until the device is freed */
-static void test_unplug_ends_hurry(VdpaTest *t)
-{
-    g_autofree char *refusal = NULL, *text = NULL;
-
-    refusal = vdpa_try_plug(t, "vhost-vdpa-device-pci",
-                            ",romfile=/nonexistent");
-    g_assert_nonnull(refusal);
-    /* The virtio device was realized, so its end is told */
-    qtest_qmp_eventwait(t->qts, "DEVICE_DELETED");
-    vdpa_plug(t, "vhost-vdpa-device-pci", "");
-    vdpa_unplug(t);
-    text = vdpa_take_stderr(t);
-    if (!*text) {
-        g_test_skip("QEMU has no trace backend that writes to stderr");
-        return;
-    }
-    g_assert_cmpuint(count(text, "vdpa_dev_leaving_init"), ==, 2);
-    g_assert_cmpuint(count(text, "vdpa_dev_leaving_finalize"), ==, 2);
-}
-
 static void test_unplug_with_request(VdpaTest *t)
 {
     VdpaBlkReq req;
@@ -793,27 +771,26 @@ static void test_inherited_fd(VdpaTest *t)
     vdpa_blk_verify(t);
 }
 
-static void pass_null(VdpaTest *t, const char *command)
+static void assert_passed(QDict *rsp)
 {
-    int fd = open("/dev/null", O_RDWR);
-    QDict *rsp;
-
-    g_assert_cmpint(fd, >=, 0);
-    rsp = qtest_qmp_fds(t->qts, &fd, 1, command);
     g_assert_true(qdict_haskey(rsp, "return"));
     qobject_unref(rsp);
-    close(fd);
 }
 
 /* Messages name the node, not the way that its descriptor came */
 static void test_fd_named(VdpaTest *t)
 {
     g_autofree char *error = NULL;
+    int fd = open("/dev/null", O_RDWR);
 
-    pass_null(t, "{ 'execute': 'add-fd', 'arguments': { 'fdset-id': 1 } }");
+    g_assert_cmpint(fd, >=, 0);
+    assert_passed(qtest_qmp_fds(t->qts, &fd, 1, "{ 'execute': 'add-fd',"
+                                " 'arguments': { 'fdset-id': 1 } }"));
     vdpa_expect_refusal(t, ",vhostdev=/dev/fdset/1", "/dev/null",
                         strerror(ENOTTY), NULL);
-    pass_null(t, "{ 'execute': 'getfd', 'arguments': { 'fdname': 'node' } }");
+    assert_passed(qtest_qmp_fds(t->qts, &fd, 1, "{ 'execute': 'getfd',"
+                                " 'arguments': { 'fdname': 'node' } }"));
+    close(fd);
     error = vdpa_qmp_error(t, "{ 'execute': 'device_add', 'arguments': {"
                            " 'driver': 'vhost-vdpa-device-pci',"
                            " 'vhostfd': 'node' } }");
@@ -953,9 +930,6 @@ static const VdpaCase cases[] = {
     /* plugging */
     { "plug/in-and-out-while-running", test_plug_and_unplug,
       VDPA_NEEDS_BLOCK, .plug = true },
-    { "plug/out-hurries-rcu-until-freed", test_unplug_ends_hurry,
-      .sim = "type=block", .plug = true,
-      .args = " -trace vdpa_dev_leaving_*" },
     { "plug/out-gives-all-back", test_unplug_gives_all_back, .plug = true,
       .data = "" },
     { "plug/out-gives-doorbells-back", test_unplug_gives_all_back,

@@ -32,7 +32,8 @@ const char *node;
 uint32_t device_id;
 uint8_t *memory;
 
-static void say_va(const char *answer, const char *fmt, va_list ap)
+static void G_GNUC_PRINTF(2, 0) say_va(const char *answer, const char *fmt,
+                                       va_list ap)
 {
     vprintf(fmt, ap);
     printf(": %s\n", answer);
@@ -47,16 +48,26 @@ void say(const char *answer, const char *fmt, ...)
     va_end(ap);
 }
 
+#define NAMED(error) [error] = #error
+
+/* What calls on a node have been seen to fail with, and their like */
+static const char *const error_names[] = {
+    NAMED(EPERM), NAMED(ENOENT), NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG),
+    NAMED(EBADF), NAMED(EAGAIN), NAMED(ENOMEM), NAMED(EACCES), NAMED(EFAULT),
+    NAMED(EBUSY), NAMED(EEXIST), NAMED(ENODEV), NAMED(EINVAL), NAMED(ENOTTY),
+    NAMED(ENOSPC), NAMED(ERANGE), NAMED(ENOSYS), NAMED(EOVERFLOW),
+    NAMED(EOPNOTSUPP), NAMED(ENOBUFS), NAMED(ETIMEDOUT),
+};
+
 const char *result_name(long ret)
 {
     static char number[24];
-    const char *name = ret < 0 ? strerrorname_np(-ret) : NULL;
 
-    if (!name) {
-        snprintf(number, sizeof(number), "%ld", ret);
-        name = number;
+    if (ret < 0 && -ret < G_N_ELEMENTS(error_names) && error_names[-ret]) {
+        return error_names[-ret];
     }
-    return name;
+    snprintf(number, sizeof(number), "%ld", ret);
+    return number;
 }
 
 void say_result(long ret, const char *fmt, ...)

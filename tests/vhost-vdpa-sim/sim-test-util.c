@@ -162,7 +162,7 @@ static bool control_is_whole(GString *text)
     return !strcmp(last, "ok\n") || g_str_has_prefix(last, "error: ");
 }
 
-static char *control_va(const char *fmt, va_list ap)
+static char * G_GNUC_PRINTF(1, 0) control_va(const char *fmt, va_list ap)
 {
     g_autofree char *command = g_strdup_vprintf(fmt, ap);
     g_autofree char *line = g_strconcat(command, "\n", NULL);

@@ -179,7 +179,8 @@ static char *sim_read_line(QVdpaSim *sim)
     return line;
 }
 
-static char **sim_vcommand(QVdpaSim *sim, const char *fmt, va_list ap)
+static char ** G_GNUC_PRINTF(2, 0)
+sim_vcommand(QVdpaSim *sim, const char *fmt, va_list ap)
 {
     g_autofree char *cmd = g_strdup_vprintf(fmt, ap);
     g_autofree char *line = g_strconcat(cmd, "\n", NULL);
