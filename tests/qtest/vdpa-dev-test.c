@@ -552,16 +552,6 @@ static void test_unplug_gives_all_back(VdpaTest *t)
     g_assert_cmpuint(qvdpa_sim_iotlb_entries(t->sim, 0), ==, 0);
 }
 
-static unsigned count(const char *text, const char *word)
-{
-    unsigned n = 0;
-
-    for (; (text = strstr(text, word)); text += strlen(word)) {
-        n++;
-    }
-    return n;
-}
-
 static void test_unplug_with_request(VdpaTest *t)
 {
     VdpaBlkReq req;
